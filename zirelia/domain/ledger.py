@@ -1,0 +1,46 @@
+"""Money and work: one row per paid or counted call, written before the call is made.
+
+`intent` → `done` | `failed` | `unknown`. An intent counts against the budget with its estimate until the real cost is known.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from zirelia.domain.value import Instant, Slug, Text, Value
+
+
+class LedgerState(StrEnum):
+    INTENT = "intent"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class LedgerEntry(Value):
+    """One call. `external_id` is the provider's id of what it created, kept so that a crash never pays twice."""
+
+    id: Text
+    at: Instant
+    persona: Slug
+    post_id: int | None
+    role: Text = Field(description="chat, vision, image, train, publish")
+    provider: Text
+    model: Text
+    state: LedgerState
+    estimate_usd: float = Field(default=0.0, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0)
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    seconds: float = Field(default=0.0, ge=0)
+    external_id: str | None = None
+    note: str | None = None
+
+    @property
+    def charged_usd(self) -> float:
+        """What counts against a budget now: the real cost, else the estimate; nothing for a call that failed uncharged."""
+        if self.cost_usd is not None:
+            return self.cost_usd
+        return 0.0 if self.state is LedgerState.FAILED else self.estimate_usd

@@ -1,0 +1,31 @@
+"""The base of all domain values: frozen, closed, comparable, JSON in and out.
+
+class Trait(Value):
+feature: str
+
+Trait.model_validate_json(trait.model_dump_json()) == trait
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+
+class Value(BaseModel):
+    """A frozen value. An unknown field is an error, so that no key is ever silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Instant = AwareDatetime
+"""A moment with a time zone; naive datetimes are refused."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""Text that says something."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""A name that is safe in a path, an id and a URL."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

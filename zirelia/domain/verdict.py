@@ -1,0 +1,158 @@
+"""What the critic says of an attempt: findings with scores, folded by the persona's rubric into a verdict.
+
+    verdict = fold(findings, rubric)        # fails closed: a criterion that nobody checked does not pass
+    repairs_for(verdict)                    # what the next attempt changes, each naming the finding that asked for it
+
+Critics give verdicts; only people give decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import Field
+
+from zirelia.domain.value import Text, Value
+
+
+class Criterion(StrEnum):
+    IDENTITY = "identity"
+    SUBJECTS = "subjects"
+    FRAMING = "framing"
+    ANATOMY = "anatomy"
+    BRIEF = "brief"
+    LOOK = "look"
+    TECHNICAL = "technical"
+    SAFETY = "safety"
+    NOVELTY = "novelty"
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+class RepairKind(StrEnum):
+    """What a retry may change in the prompt or its settings."""
+
+    NEW_SEED = "new_seed"
+    RAISE_LORA_SCALE = "raise_lora_scale"
+    CLOSER_FRAMING = "closer_framing"
+    NAME_FRAMING = "name_framing"
+    ONE_PERSON = "one_person"
+    HIDE_HANDS = "hide_hands"
+    EMPHASISE = "emphasise"
+    REMOVE_WORDS = "remove_words"
+    MORE_STEPS = "more_steps"
+    SAFER_WORDING = "safer_wording"
+    OTHER_SETTING = "other_setting"
+    NOTE = "note"
+
+
+class Repair(Value):
+    """One change for the next attempt. `phrase` is what to raise, name or remove; `because` quotes the finding."""
+
+    kind: RepairKind
+    because: Text
+    phrase: str = ""
+
+
+class Finding(Value):
+    """One measured remark.
+
+    score and threshold share a unit that `instrument` defines (None when there is no number); `seconds` and `cost_usd` are
+    what the remark took; `question` and `raw` keep what a vision model was asked and answered.
+    """
+
+    criterion: Criterion
+    outcome: Outcome
+    instrument: Text
+    explanation: Text
+    score: float | None = None
+    threshold: float | None = None
+    repair: Repair | None = None
+    seconds: float = Field(default=0.0, ge=0)
+    cost_usd: float = Field(default=0.0, ge=0)
+    question: str | None = None
+    raw: str | None = None
+
+
+class Rubric(Value):
+    """Which criteria must be checked and may not fail.
+
+    must_check: a criterion here that no instrument checked fails the verdict. hold_on: a failure here is never retried,
+    the post is held for a person. advisory: failures here are shown but do not fail the verdict.
+    """
+
+    must_check: frozenset[Criterion] = frozenset({Criterion.IDENTITY, Criterion.SAFETY, Criterion.TECHNICAL})
+    advisory: frozenset[Criterion] = frozenset()
+    hold_on: frozenset[Criterion] = frozenset()
+
+
+class Verdict(Value):
+    """Pass or fail, why in one sentence, and everything that was found."""
+
+    passed: bool
+    explanation: Text
+    findings: tuple[Finding, ...]
+    score: float = Field(ge=0.0, le=1.0, description="orders the attempts of one post; says nothing across posts")
+    hold: bool = False
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.outcome is Outcome.FAILED)
+
+
+def outcome_of(criterion: Criterion, findings: Sequence[Finding]) -> Outcome:
+    """Failed when any finding failed; passed when one passed and none failed; else not checked."""
+    outcomes = {finding.outcome for finding in findings if finding.criterion is criterion}
+    if Outcome.FAILED in outcomes:
+        return Outcome.FAILED
+    return Outcome.PASSED if Outcome.PASSED in outcomes else Outcome.NOT_CHECKED
+
+
+def _margin(finding: Finding) -> float:
+    """How well one finding went, 0 to 1: the score beside its threshold where both are known."""
+    if finding.outcome is Outcome.NOT_CHECKED:
+        return 0.25
+    if finding.score is None or finding.threshold is None or finding.threshold <= 0:
+        return 1.0 if finding.outcome is Outcome.PASSED else 0.0
+    if finding.outcome is Outcome.FAILED:
+        return 0.5 * min(1.0, max(0.0, finding.score / finding.threshold))
+    return 1.0
+
+
+def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
+    """The verdict over all findings. Fails closed: a criterion of `must_check` that is not checked counts as failed."""
+    outcomes = {criterion: outcome_of(criterion, findings) for criterion in Criterion}
+    failing = [c for c in Criterion if outcomes[c] is Outcome.FAILED and c not in rubric.advisory]
+    unchecked = [c for c in Criterion if outcomes[c] is Outcome.NOT_CHECKED and c in rubric.must_check]
+    parts = []
+    if failing:
+        parts.append("failed: " + ", ".join(failing))
+    if unchecked:
+        parts.append("not checked though required: " + ", ".join(unchecked))
+    passed_count = sum(outcome is Outcome.PASSED for outcome in outcomes.values())
+    skipped = [c for c in Criterion if outcomes[c] is Outcome.NOT_CHECKED and c not in rubric.must_check]
+    if not parts:
+        parts.append(f"passed {passed_count} criteria")
+    if skipped:
+        parts.append("not checked: " + ", ".join(skipped))
+    return Verdict(
+        passed=not failing and not unchecked,
+        explanation="; ".join(parts),
+        findings=tuple(findings),
+        score=sum(map(_margin, findings)) / len(findings) if findings else 0.0,
+        hold=any(c in rubric.hold_on for c in failing),
+    )
+
+
+def repairs_for(verdict: Verdict) -> tuple[Repair, ...]:
+    """The repairs that the failed findings ask for, without repetition, in the findings' order."""
+    seen: dict[tuple[RepairKind, str], Repair] = {}
+    for finding in verdict.failed:
+        if finding.repair is not None:
+            seen.setdefault((finding.repair.kind, finding.repair.phrase), finding.repair)
+    return tuple(seen.values())

@@ -1,0 +1,373 @@
+"""Every port in one module: what the workflows ask of the world. Adapters implement them; `studio` chooses.
+
+Protocols and the small values that cross them, nothing else. Everything is synchronous; times are seconds; money is US dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from zirelia.domain.decision import Decision
+from zirelia.domain.ledger import LedgerEntry
+from zirelia.domain.lora import Lora
+from zirelia.domain.persona import Persona
+from zirelia.domain.post import Brief, Event, Post, PostState
+from zirelia.domain.publication import Publication, Receipt
+from zirelia.domain.shot import Attempt, ImagePrompt, MediaRef, Provenance, Shot, ShotVocabulary
+from zirelia.domain.verdict import Criterion, Finding
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+# ---- what every adapter can say of itself ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BackendFacts:
+    """For `zirelia doctor`: which backend and model stand behind a port, whether a call costs money or leaves the machine."""
+
+    backend: str
+    model: str
+    local: bool
+    paid: bool
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Describable(Protocol):
+    def facts(self) -> BackendFacts: ...
+
+
+# ---- language ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens, money and time of one answer, retries included."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One question. `images` are encoded pictures (PNG or JPEG) for vision models; `temperature` None means the model's own.
+
+    `user` may hold text from outside: it is data, and the system prompt says so.
+    """
+
+    system: str
+    user: str
+    images: tuple[bytes, ...] = ()
+    temperature: float | None = None
+    max_tokens: int = 600
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Schema]):
+    """A validated answer, who gave it, what it took, and the raw text."""
+
+    value: Schema
+    model: str
+    usage: Usage
+    raw: str
+
+
+class Chat(Describable, Protocol):
+    """A chat model. `vision` says whether it takes images."""
+
+    @property
+    def vision(self) -> bool: ...
+
+    def ask(self, request: ChatRequest, schema: type[Schema]) -> Answer[Schema]:
+        """The answer as `schema`. Asked again with the error at most twice, then BadAnswer; ProviderError otherwise."""
+        ...
+
+
+class Embedder(Describable, Protocol):
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """L2-normalised vectors, shape [len(texts), dimension]."""
+        ...
+
+
+# ---- images ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MadeImage:
+    """Encoded PNG or JPEG bytes and where they came from."""
+
+    data: bytes
+    media_type: str
+    provenance: Provenance
+
+
+class Progress(Protocol):
+    """Told of progress inside one step: a fraction in [0, 1] and a short note such as "step 4 of 16"."""
+
+    def __call__(self, fraction: float, note: str) -> None: ...
+
+
+class ImageMaker(Describable, Protocol):
+    """Makes pictures. Local ones are deterministic: same prompt value, same pixels."""
+
+    def vocabulary(self) -> ShotVocabulary | None:
+        """The words that the model can draw, when it is limited to some."""
+        ...
+
+    def size(self) -> tuple[int, int]:
+        """Width and height that the backend prefers."""
+        ...
+
+    def estimate_usd(self, prompt: ImagePrompt) -> float: ...
+
+    def make(
+        self,
+        prompt: ImagePrompt,
+        *,
+        lora: Lora | None,
+        start_from: bytes | None = None,
+        call: PaidCall,
+        progress: Progress,
+    ) -> MadeImage:
+        """One picture. `start_from` is an encoded picture for image-to-image; `call` remembers the id of what was created,
+        so that a resumed call polls instead of paying again. Raises ProviderError, MediaError or ConfigurationError.
+        """
+        ...
+
+
+class PaidCall(Protocol):
+    """The ledger row of the call in progress."""
+
+    @property
+    def external_id(self) -> str | None:
+        """Set when an earlier try of the same call already created something at the provider."""
+        ...
+
+    def created(self, external_id: str) -> None:
+        """Commits the provider's id before anything else happens."""
+        ...
+
+
+# ---- critic ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What the panel is given: one picture and all it is compared with.
+
+    references: pictures of the persona; recent: perceptual neighbours, the chosen pictures of recent posts (id, picture).
+    """
+
+    image: Image
+    shot: Shot
+    brief: Brief
+    persona: Persona
+    prompt: ImagePrompt
+    references: tuple[Image, ...]
+    recent: tuple[tuple[int, Image], ...] = ()
+
+
+class Instrument(Protocol):
+    """Measures one or more criteria. May raise: the panel turns an error into `not_checked`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def criteria(self) -> frozenset[Criterion]: ...
+
+    def examine(self, exhibit: Exhibit) -> Sequence[Finding]: ...
+
+
+class Panel(Protocol):
+    def examine(self, exhibit: Exhibit) -> tuple[Finding, ...]: ...
+
+
+# ---- channels ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """A channel's limits. Lengths are in the unit the platform counts: graphemes unless `counts` says otherwise."""
+
+    caption_limit: int
+    hashtag_limit: int
+    alt_text_limit: int
+    image_bytes_limit: int
+    ai_label: bool
+    counts: str = "graphemes"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be sent, fixed before anything is sent."""
+
+    publication_id: str
+    post: Post
+    caption: str
+    alt_text: str
+    image: bytes
+    media_type: str
+    sidecar: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """The call may or may not have published; `reconcile` must look before anybody sends again."""
+
+    because: str
+
+
+class Channel(Describable, Protocol):
+    """One account on one platform."""
+
+    @property
+    def name(self) -> str: ...
+
+    def capabilities(self) -> Capabilities: ...
+
+    def submit(self, plan: Plan) -> Receipt | Uncertain:
+        """Publishes. A second call with the same publication id publishes nothing and answers the first receipt, where
+        the platform allows that. Raises ProviderError only when certainly nothing was published.
+        """
+        ...
+
+    def reconcile(self, publication_id: str) -> Receipt | None:
+        """Reads the platform: the receipt when the publication is there, None when it certainly is not.
+        Raises ProviderError when that cannot be known.
+        """
+        ...
+
+
+# ---- store -------------------------------------------------------------------------------------------------------------
+
+
+class Media(Protocol):
+    """Content-addressed files."""
+
+    def put(self, data: bytes, media_type: str) -> MediaRef:
+        """Stores once; the same bytes give the same ref. Raises MediaError when they are not that kind of picture."""
+        ...
+
+    def read(self, ref: MediaRef) -> bytes: ...
+
+    def path(self, ref: MediaRef) -> Path: ...
+
+
+class Store(Protocol):
+    """The tables. Each method is one transaction; writes of a post check its version and raise Conflict."""
+
+    def add_post(self, post: Post, event: Event) -> Post:
+        """Stores a new post (id 0) and its slot; the answer carries the id. Raises Conflict when the slot is taken."""
+        ...
+
+    def get_post(self, post_id: int) -> Post:
+        """Raises NotFound."""
+        ...
+
+    def save_post(
+        self,
+        post: Post,
+        *,
+        expected_version: int,
+        events: Sequence[Event] = (),
+        decision: Decision | None = None,
+        publication: Publication | None = None,
+    ) -> None:
+        """Writes post, events, decision and publication together. Raises Conflict when the stored version is not
+        `expected_version`, and NotFound.
+        """
+        ...
+
+    def posts(
+        self, *, persona: str | None = None, states: frozenset[PostState] | None = None, limit: int = 100
+    ) -> tuple[Post, ...]:
+        """Newest first."""
+        ...
+
+    def add_attempt(self, post_id: int, attempt: Attempt) -> None:
+        """Appends an attempt with its findings; the same number twice is a Conflict."""
+        ...
+
+    def events(self, post_id: int) -> tuple[Event, ...]: ...
+
+    def decisions(self, post_id: int) -> tuple[Decision, ...]: ...
+
+    def taken_slots(self, persona: str) -> frozenset[str]: ...
+
+    def publication(self, publication_id: str) -> Publication | None: ...
+
+    def publications(self, post_id: int) -> tuple[Publication, ...]: ...
+
+    def save_publication(self, publication: Publication) -> None: ...
+
+    def open_call(self, entry: LedgerEntry) -> PaidCall:
+        """Writes the intent row (or finds the unfinished one with the same id) before anything is paid."""
+        ...
+
+    def close_call(self, entry: LedgerEntry) -> None:
+        """Writes the outcome; keeps the external id that `created` stored."""
+        ...
+
+    def ledger(
+        self, *, persona: str | None = None, post_id: int | None = None, since: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]: ...
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Held by one process at a time, released when it dies. Raises Conflict at once when another holds it."""
+        ...
+
+    def backup(self, target: Path) -> Iterator[tuple[str, int]]:
+        """A consistent copy of database and media into the new or empty folder `target`; yields (name, bytes)."""
+        ...
+
+
+# ---- provenance --------------------------------------------------------------------------------------------------------
+
+
+class Sealer(Protocol):
+    """Makes the file that goes out: the right format and size, with what it is written into it."""
+
+    def seal(self, image: bytes, *, post: Post, persona: Persona, bytes_limit: int) -> bytes:
+        """A JPEG that says in its metadata that an AI made it. Raises MediaError when it cannot be made small enough."""
+        ...
+
+
+# ---- watching ----------------------------------------------------------------------------------------------------------
+
+
+class Watcher(Protocol):
+    """Told what happens while it happens, to show it to a person. Never decides anything."""
+
+    def step(self, name: str, note: str = "") -> None:
+        """A step began."""
+        ...
+
+    def progress(self, fraction: float, note: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line within the present step."""
+        ...
+
+    def done(self, note: str = "") -> None:
+        """The present step ended well."""
+        ...
+
+    def failed(self, note: str) -> None:
+        """The present step ended badly."""
+        ...

@@ -1,0 +1,1 @@
+"""One use case a file. Knows ports and domain only; `studio` hands in the adapters as a `Kit`."""

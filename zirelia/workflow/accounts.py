@@ -1,0 +1,117 @@
+"""Every call to a model goes through here, so that money is counted before it is spent.
+
+    answer = ask(kit, subject, post, "drafter", request, DraftAnswer)
+
+A ledger row `intent` is committed before the call and closed after it; a call that would break a budget is not made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from zirelia.domain.ledger import LedgerEntry, LedgerState
+from zirelia.domain.post import Post
+from zirelia.errors import BudgetExceeded, ProviderError, ProviderTimeout
+from zirelia.ports import Answer, BackendFacts, ChatRequest, PaidCall
+from zirelia.workflow.kit import Kit
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def month_start(now: datetime) -> datetime:
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def spent(kit: Kit, persona: str) -> float:
+    """US dollars charged to the persona in this calendar month (UTC), open intents at their estimate."""
+    return sum(row.charged_usd for row in kit.store.ledger(persona=persona, since=month_start(kit.now())))
+
+
+def check_budget(kit: Kit, post: Post, estimate: float) -> None:
+    """Raises BudgetExceeded when a call of that estimate would break a cap of the month or of the post."""
+    if estimate <= 0:
+        return
+    month, cap = spent(kit, post.persona), kit.budget.month_usd
+    if cap is not None and month + estimate > cap:
+        raise BudgetExceeded(
+            f"{post.persona} has spent ${month:.2f} of ${cap:.2f} this month; the next call may cost ${estimate:.2f}",
+            hint="raise ZIRELIA_BUDGET_MONTH_USD or wait for the next month",
+        )
+    if kit.budget.post_usd is not None:
+        so_far = sum(row.charged_usd for row in kit.store.ledger(post_id=post.id))
+        if so_far + estimate > kit.budget.post_usd:
+            raise BudgetExceeded(
+                f"post {post.id} has cost ${so_far:.2f} of ${kit.budget.post_usd:.2f}; the next call may cost ${estimate:.2f}",
+                hint="raise ZIRELIA_BUDGET_POST_USD, or decide on the post as it is",
+            )
+
+
+class Call:
+    """One open ledger row; `cost`, `tokens_in` and `tokens_out` are filled in before it closes."""
+
+    def __init__(self, paid: PaidCall) -> None:
+        self.paid = paid
+        self.cost = 0.0
+        self.tokens_in = 0
+        self.tokens_out = 0
+
+
+@contextmanager
+def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
+    """A ledger row around one call. `key` names the call within the post, so that a resumed call finds its row again."""
+    check_budget(kit, post, estimate)
+    entry = LedgerEntry(
+        id=f"{post.slot_id}/{key}",
+        at=kit.now(),
+        persona=post.persona,
+        post_id=post.id,
+        role=role,
+        provider=facts.backend,
+        model=facts.model,
+        state=LedgerState.INTENT,
+        estimate_usd=estimate,
+    )
+    call = Call(kit.store.open_call(entry))
+    started = time.monotonic()
+    state, note = LedgerState.DONE, None
+    cost: float | None = None
+    try:
+        yield call
+        cost = call.cost
+    except BaseException as error:
+        # a provider that refused took no money; one that went silent may have
+        certain = isinstance(error, ProviderError) and not isinstance(error, ProviderTimeout)
+        state, note = (LedgerState.FAILED if certain else LedgerState.UNKNOWN), type(error).__name__
+        raise
+    finally:
+        kit.store.close_call(
+            entry.model_copy(
+                update={
+                    "state": state,
+                    "cost_usd": cost,
+                    "tokens_in": call.tokens_in,
+                    "tokens_out": call.tokens_out,
+                    "seconds": time.monotonic() - started,
+                    "note": note,
+                }
+            )
+        )
+
+
+def ask(
+    kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1
+) -> Answer[Schema]:
+    """One question to the chat model, counted. `turn` tells several questions of one role for one post apart."""
+    # the version tells a second production of the same post from the first, whose rows are closed
+    key = f"{role}/{post.version}.{turn}"
+    with counted(kit, post, role, kit.chat.facts(), key=key, estimate=kit.chat_estimate_usd) as call:
+        answer = kit.chat.ask(request, schema)
+        call.cost = answer.usage.cost_usd
+        call.tokens_in, call.tokens_out = answer.usage.tokens_in, answer.usage.tokens_out
+        return answer

@@ -1,0 +1,70 @@
+"""What a use case works with: adapters behind their ports, settings as plain numbers, and the persona at work.
+
+`studio` builds one Kit a process. Nothing here chooses an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from zirelia.definitions.agents import Agent
+from zirelia.domain.lora import Lora
+from zirelia.domain.persona import Persona
+from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Media, Panel, Sealer, Store, Watcher
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_ATTEMPTS = 3
+"""Pictures made for one post before it is held."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Hard caps in US dollars; None means no cap."""
+
+    month_usd: float | None = None
+    post_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The persona at work: the pack, its verified LoRA if there is one, and pictures of how she looks."""
+
+    persona: Persona
+    lora: Lora | None
+    references: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Everything a use case may touch.
+
+    candidates: drafts written for one post, of which the best is kept; one is enough for a large model.
+    image_steps: the profile's own step count, from which a repair may raise it; None where the backend decides.
+    chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
+    """
+
+    store: Store
+    media: Media
+    chat: Chat
+    images: ImageMaker
+    panel: Panel
+    channels: Mapping[str, Channel]
+    sealer: Sealer
+    agents: Mapping[str, Agent]
+    now: Callable[[], datetime]
+    watcher: Watcher
+    embedder: Embedder | None = None
+    budget: Budget = Budget()
+    attempts: int = MAX_ATTEMPTS
+    candidates: int = 1
+    chat_estimate_usd: float = 0.0
+    image_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempts <= MAX_ATTEMPTS:
+            raise ValueError(f"attempts is 1 to {MAX_ATTEMPTS}, not {self.attempts}")

@@ -1,0 +1,114 @@
+"""One turn: plan → draft → shoot and judge → queue. Ends with a post that waits for a person; never with nothing.
+
+    post = produce(kit, subject)          # for the persona's next free slot
+    post = resume(kit, subject, post.id)  # after a crash, a request for changes, or a retry
+
+The slot is reserved before anything is asked of a model. Each step is stored before the next begins. A part that fails
+leaves the post `held` with the reason.
+"""
+
+from __future__ import annotations
+
+from zirelia.domain.cadence import Slot, next_slot
+from zirelia.domain.post import Event, Post, PostState, move
+from zirelia.errors import (
+    BudgetExceeded,
+    ConfigurationError,
+    ConsentRequired,
+    IllegalTransition,
+    MediaError,
+    OfflineViolation,
+    ProviderError,
+)
+from zirelia.workflow.draft import draft
+from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.plan import plan
+from zirelia.workflow.shoot import shoot
+
+UNFINISHED = frozenset({PostState.BRIEFED, PostState.DRAFTED, PostState.SHOT})
+"""States in which a turn stopped half-way, by a crash or on purpose."""
+
+_HOLDS = (ProviderError, MediaError, BudgetExceeded, OfflineViolation)
+
+
+def produce(kit: Kit, subject: Subject, slot: Slot | None = None) -> Post:
+    """A post for `slot`, or for the next free slot of the persona's cadence.
+
+    Raises ConfigurationError when the cadence has no free slot, ConsentRequired when a likeness has none.
+    """
+    persona = subject.persona
+    now = kit.now()
+    _check_consent(kit, subject)
+    if slot is None:
+        slot = next_slot(persona.cadence, persona.name, now, kit.store.taken_slots(persona.name))
+    if slot is None:
+        raise ConfigurationError(
+            f"{persona.name} has no free slot in the next 60 days", hint="widen 'cadence' in the persona pack"
+        )
+    post = Post(
+        persona=persona.name,
+        slot_id=slot.id,
+        due=slot.at,
+        disclosure=persona.disclosure.visible_line,
+        created=now,
+        updated=now,
+    )
+    event = Event(post_id=0, at=now, actor="studio", before=None, after=PostState.BRIEFED, because=f"slot {slot.id}")
+    return resume(kit, subject, kit.store.add_post(post, event).id)
+
+
+def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
+    """Carries an unfinished post to the queue; a post that is past that comes back unchanged.
+
+    Raises Conflict when another process is at work on it.
+    """
+    _check_consent(kit, subject)
+    with kit.store.lock(f"produce-{post_id}"):
+        post = kit.store.get_post(post_id)
+        try:
+            if post.state is PostState.BRIEFED and post.brief is None:
+                post = plan(kit, subject, post)
+            if post.state is PostState.BRIEFED:
+                post = draft(kit, subject, post)
+            if post.state is PostState.DRAFTED:
+                post = shoot(kit, subject, post)
+        except _HOLDS as error:
+            kit.watcher.failed(error.message)
+            post = hold(kit, post_id, error.message)
+        return post
+
+
+def retry(kit: Kit, subject: Subject, post_id: int) -> Post:
+    """Tries a held post again from the part that failed. Raises IllegalTransition for a post that is not held."""
+    post = kit.store.get_post(post_id)
+    if post.state is not PostState.HELD:
+        raise IllegalTransition(f"post {post_id} is {post.state}; only a held post can be tried again")
+    to = PostState.BRIEFED if post.draft is None else PostState.DRAFTED
+    moved, event = move(post, to, at=kit.now(), actor="studio", because="tried again")
+    kit.store.save_post(moved, expected_version=post.version, events=[event])
+    return resume(kit, subject, post_id)
+
+
+def unfinished(kit: Kit, persona: str) -> tuple[Post, ...]:
+    """Posts whose turn stopped half-way, oldest first."""
+    return tuple(reversed(kit.store.posts(persona=persona, states=UNFINISHED)))
+
+
+def hold(kit: Kit, post_id: int, because: str) -> Post:
+    """Holds the post, as it is stored, with the reason."""
+    stored = kit.store.get_post(post_id)
+    best = max((a for a in stored.attempts if a.verdict), key=lambda a: a.verdict.score if a.verdict else 0, default=None)
+    if best is not None:
+        stored = stored.model_copy(update={"chosen": best.number})
+    held, event = move(stored, PostState.HELD, at=kit.now(), actor="studio", because=because)
+    kit.store.save_post(held, expected_version=stored.version, events=[event])
+    return held
+
+
+def _check_consent(kit: Kit, subject: Subject) -> None:
+    persona = subject.persona
+    if not persona.consent.valid_on(kit.now().astimezone(persona.cadence.zone).date()):
+        raise ConsentRequired(
+            f"the consent for {persona.consent.person}'s likeness ended on {persona.consent.expires}",
+            hint=f"record a new consent in the pack of '{persona.name}'",
+        )

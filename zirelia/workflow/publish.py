@@ -1,0 +1,165 @@
+"""From an approved post to receipts, once.
+
+    published = publish(kit, subject, 7)
+
+The intent `sending` is committed before the call. A crash or a time-out in between leaves it there; the next run reads the
+platform first (`reconcile`) and sends again only when the platform certainly does not have it. Anything else is `unknown`
+and waits for a person.
+"""
+
+from __future__ import annotations
+
+from zirelia.domain.post import Post, PostState, move
+from zirelia.domain.publication import Publication, PublicationState, Receipt, publication_id
+from zirelia.errors import ConfigurationError, IllegalTransition, ProviderError, ZireliaError
+from zirelia.ports import Channel, Plan, Uncertain
+from zirelia.workflow.kit import Kit, Subject
+
+_ACTOR = "publisher"
+
+
+def publish(kit: Kit, subject: Subject, post_id: int) -> Post:
+    """Publishes on all of the persona's channels; a post that is published already comes back unchanged.
+
+    Raises IllegalTransition for a post that nobody approved, Conflict when another process is publishing it right now, and
+    ProviderError when a channel refused (the post is approved again, and the channels that took it keep their receipts).
+    """
+    with kit.store.lock(f"publish-{post_id}"):
+        post = kit.store.get_post(post_id)
+        if post.state is PostState.PUBLISHED:
+            return post
+        if post.state not in {PostState.APPROVED, PostState.PUBLISHING, PostState.UNKNOWN}:
+            raise IllegalTransition(f"post {post_id} is {post.state}, not approved", hint=f"zirelia approve {post_id}")
+        channels = _channels(kit, subject)
+        plans = {name: _plan(kit, subject, post, channel) for name, channel in channels.items()}
+        failures: list[ZireliaError] = []
+        for name, channel in channels.items():
+            try:
+                post = _send(kit, post, channel, plans[name])
+            except ProviderError as error:
+                failures.append(error)
+        post = _settle(kit, post)
+        if failures and post.state is not PostState.UNKNOWN:
+            raise failures[0]
+        return post
+
+
+def _channels(kit: Kit, subject: Subject) -> dict[str, Channel]:
+    missing = [name for name in subject.persona.channels if name not in kit.channels]
+    if missing:
+        raise ConfigurationError(
+            f"{subject.persona.name} posts on {', '.join(missing)}, which is not set up",
+            hint=f"available: {', '.join(kit.channels) or 'none'}; change 'channels' in the persona pack",
+        )
+    return {name: kit.channels[name] for name in subject.persona.channels}
+
+
+def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
+    """Everything that will be sent, or an error before anything is sent."""
+    attempt, draft = post.chosen_attempt, post.draft
+    if attempt is None or draft is None:
+        raise IllegalTransition(f"post {post.id} has no text or no chosen picture to publish")
+    limits = channel.capabilities()
+    caption = post.caption_for_reader()
+    if len(caption) > limits.caption_limit:
+        raise ConfigurationError(
+            f"the caption of post {post.id} has {len(caption)} characters; {channel.name} allows {limits.caption_limit}",
+            hint=f"zirelia edit {post.id}",
+        )
+    image = kit.sealer.seal(
+        kit.media.read(attempt.image), post=post, persona=subject.persona, bytes_limit=limits.image_bytes_limit
+    )
+    return Plan(
+        publication_id=publication_id(post.id, channel.name),
+        post=post,
+        caption=caption,
+        alt_text=draft.alt_text[: limits.alt_text_limit],
+        image=image,
+        media_type="image/jpeg",
+        sidecar={
+            "post": post.id,
+            "persona": post.persona,
+            "slot": post.slot_id,
+            "hashtags": list(draft.hashtags),
+            "disclosure": post.disclosure,
+            "ai_generated": True,
+            "provenance": attempt.provenance.model_dump(mode="json"),
+            "verdict": attempt.verdict.explanation if attempt.verdict else None,
+        },
+    )
+
+
+def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> Post:
+    """One channel. Sends only what was never sent, or what the platform certainly does not have."""
+    known = kit.store.publication(plan.publication_id)
+    if known is not None and known.state is PublicationState.PUBLISHED:
+        return post
+    if known is not None and known.state in {PublicationState.SENDING, PublicationState.UNKNOWN}:
+        try:
+            receipt = channel.reconcile(plan.publication_id)
+        except ProviderError as error:
+            kit.store.save_publication(_now(kit, known, PublicationState.UNKNOWN, note=error.message))
+            return post
+        if receipt is not None:
+            kit.store.save_publication(_now(kit, known, PublicationState.PUBLISHED, receipt=receipt))
+            return post
+    sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now())
+    post = _intend(kit, post, sending)
+    kit.watcher.step("publish", channel.name)
+    try:
+        answer = channel.submit(plan)
+    except ProviderError as error:
+        kit.watcher.failed(error.message)
+        kit.store.save_publication(_now(kit, sending, PublicationState.NOT_PUBLISHED, note=error.message))
+        raise
+    if isinstance(answer, Uncertain):
+        kit.watcher.failed(answer.because)
+        kit.store.save_publication(_now(kit, sending, PublicationState.UNKNOWN, note=answer.because))
+    else:
+        kit.watcher.done(answer.url)
+        kit.store.save_publication(_now(kit, sending, PublicationState.PUBLISHED, receipt=answer))
+    return post
+
+
+def _intend(kit: Kit, post: Post, sending: Publication) -> Post:
+    """Commits that the call is about to be made: the publication's row and the post's state, together."""
+    version, events = post.version, []
+    if post.state is PostState.UNKNOWN:
+        post, event = move(post, PostState.APPROVED, at=kit.now(), actor=_ACTOR, because="certainly not published")
+        events.append(event)
+    if post.state is PostState.APPROVED:
+        post, event = move(post, PostState.PUBLISHING, at=kit.now(), actor=_ACTOR)
+        events.append(event)
+    if events:
+        kit.store.save_post(post, expected_version=version, events=events, publication=sending)
+    else:
+        kit.store.save_publication(sending)
+    return post
+
+
+def _settle(kit: Kit, post: Post) -> Post:
+    """The post's state from its publications' states."""
+    publications = kit.store.publications(post.id)
+    states = {publication.state for publication in publications}
+    if states & {PublicationState.UNKNOWN, PublicationState.SENDING}:
+        to, because = PostState.UNKNOWN, "; ".join(p.note for p in publications if p.note) or "the outcome is not known"
+    elif PublicationState.NOT_PUBLISHED in states:
+        to, because = PostState.APPROVED, "; ".join(p.note for p in publications if p.note) or "not published"
+    else:
+        to, because = PostState.PUBLISHED, None
+    if post.state is to:
+        return post
+    moved, event = move(post, to, at=kit.now(), actor=_ACTOR, because=because)
+    kit.store.save_post(moved, expected_version=post.version, events=[event])
+    return moved
+
+
+def _now(
+    kit: Kit,
+    publication: Publication,
+    state: PublicationState,
+    *,
+    receipt: Receipt | None = None,
+    note: str | None = None,
+) -> Publication:
+    return publication.model_copy(update={"state": state, "at": kit.now(), "receipt": receipt, "note": note})

@@ -1,0 +1,160 @@
+"""Pictures for a drafted post: at most three attempts, each retry changing what the last verdict named, the best one kept.
+
+    post = shoot(kit, subject, post)      # awaiting_review, or held with the reason
+
+Every attempt is stored with its verdict before the next one starts, so that a crash continues where it stopped.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zirelia.domain.post import Post, PostState, move
+from zirelia.domain.prompt import compose, repair_shot, seed_for
+from zirelia.domain.shot import Attempt, Shot
+from zirelia.domain.verdict import Outcome, Repair, RepairKind, fold, repairs_for
+from zirelia.errors import ConfigurationError
+from zirelia.ports import Exhibit
+from zirelia.workflow.accounts import counted
+from zirelia.workflow.direct import direct
+from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.review import notes_for
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+RECENT_PICTURES = 20
+_ACTOR = "studio"
+
+
+def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
+    """Runs the attempts of this round and moves the post on. Raises what the image backend raises."""
+    notes = notes_for(kit, post)
+    shot = post.shot
+    if shot is None or (notes and not _this_round(kit, post)):
+        shot = direct(kit, subject, post, notes)
+        directed = post.model_copy(update={"shot": shot, "version": post.version + 1, "updated": kit.now()})
+        kit.store.save_post(directed, expected_version=post.version)
+        post = directed
+    made = list(_this_round(kit, post))
+    while not _finished(kit, made):
+        number = len(post.attempts) + 1
+        attempt = _attempt(kit, subject, post, shot, number, made, notes)
+        kit.store.add_attempt(post.id, attempt)
+        post = kit.store.get_post(post.id)
+        made.append(attempt)
+    return _choose(kit, post, made)
+
+
+def _this_round(kit: Kit, post: Post) -> tuple[Attempt, ...]:
+    """The attempts since the text was last settled or a person asked for changes."""
+    starts = [event.at for event in kit.store.events(post.id) if event.after is PostState.DRAFTED]
+    return tuple(a for a in post.attempts if not starts or a.provenance.made_at >= starts[-1])
+
+
+def _finished(kit: Kit, made: Sequence[Attempt]) -> bool:
+    if not made:
+        return False
+    last = made[-1].verdict
+    return len(made) >= kit.attempts or (last is not None and (last.passed or last.hold))
+
+
+def _attempt(
+    kit: Kit,
+    subject: Subject,
+    post: Post,
+    shot: Shot,
+    number: int,
+    made: Sequence[Attempt],
+    notes: tuple[Repair, ...],
+) -> Attempt:
+    persona = subject.persona
+    vocabulary = kit.images.vocabulary()
+    latest = repairs_for(made[-1].verdict) if made and made[-1].verdict else ()
+    if made:
+        shot = repair_shot(made[-1].shot, latest, persona.look, attempt=number, vocabulary=vocabulary)
+        if not latest:
+            latest = (Repair(kind=RepairKind.NEW_SEED, because="no instrument named a repair"),)
+    earlier = [repair for attempt in made for repair in attempt.repairs if repair.kind is not RepairKind.NOTE]
+    width, height = kit.images.size()
+    prompt = compose(
+        shot,
+        persona.look,
+        lora=persona.lora,
+        seed=seed_for(post.slot_id, number),
+        width=width,
+        height=height,
+        steps=kit.image_steps,
+        repairs=[*earlier, *latest],
+        vocabulary=vocabulary,
+    )
+    kit.watcher.step("image", f"attempt {len(made) + 1} of {kit.attempts}: {prompt.text}")
+    for repair in latest:
+        kit.watcher.note(f"{repair.kind.replace('_', ' ')}: {repair.because}")
+    facts = kit.images.facts()
+    estimate = kit.images.estimate_usd(prompt)
+    with counted(kit, post, "image", facts, key=f"image/{number}", estimate=estimate) as call:
+        image = kit.images.make(prompt, lora=subject.lora, call=call.paid, progress=kit.watcher.progress)
+        call.cost = image.provenance.cost_usd
+    ref = kit.media.put(image.data, image.media_type)
+    kit.watcher.done(f"{ref.width}x{ref.height}, {image.provenance.seconds:.1f} s")
+    attempt = Attempt(
+        number=number, shot=shot, image=ref, provenance=image.provenance, repairs=latest if made else notes
+    )
+    return critique(kit, subject, post, attempt)
+
+
+def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attempt:
+    """The attempt with its verdict. An instrument that fails leaves its criterion unchecked; it never passes anything."""
+    if post.brief is None:
+        raise ConfigurationError(f"post {post.id} has no brief to judge its picture by")
+    kit.watcher.step("critic", f"attempt {attempt.number}")
+    findings = kit.panel.examine(
+        Exhibit(
+            image=_decoded(kit.media.read(attempt.image)),
+            shot=attempt.shot,
+            brief=post.brief,
+            persona=subject.persona,
+            prompt=attempt.provenance.prompt,
+            references=subject.references,
+            recent=_recent(kit, post),
+        )
+    )
+    verdict = fold(findings, subject.persona.rubric)
+    for finding in findings:
+        if finding.outcome is Outcome.FAILED:
+            kit.watcher.note(f"{finding.criterion}: {finding.explanation}")
+    (kit.watcher.done if verdict.passed else kit.watcher.failed)(verdict.explanation)
+    return attempt.model_copy(update={"verdict": verdict})
+
+
+def _recent(kit: Kit, post: Post) -> tuple[tuple[int, Image], ...]:
+    shown = frozenset(PostState) - {PostState.REJECTED}
+    others = kit.store.posts(persona=post.persona, states=shown, limit=RECENT_PICTURES + 1)
+    chosen = [(other.id, other.chosen_attempt) for other in others if other.id != post.id]
+    return tuple((number, _decoded(kit.media.read(attempt.image))) for number, attempt in chosen if attempt is not None)
+
+
+def _decoded(data: bytes) -> Image:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB")
+
+
+def _choose(kit: Kit, post: Post, made: Sequence[Attempt]) -> Post:
+    best = max(made, key=lambda a: (a.verdict is not None and a.verdict.passed, a.verdict.score if a.verdict else 0.0))
+    chosen = post.model_copy(update={"chosen": best.number, "shot": best.shot})
+    now = kit.now()
+    shot, first = move(chosen, PostState.SHOT, at=now, actor=_ACTOR, because=f"{len(made)} attempts")
+    if best.verdict is not None and best.verdict.passed:
+        settled, second = move(shot, PostState.AWAITING_REVIEW, at=now, actor="critic", because=best.verdict.explanation)
+    else:
+        why = best.verdict.explanation if best.verdict else "no verdict"
+        settled, second = move(
+            shot, PostState.HELD, at=now, actor="critic", because=f"no attempt of {len(made)} passed; the best one {why}"
+        )
+    kit.store.save_post(settled, expected_version=post.version, events=[first, second])
+    return settled
