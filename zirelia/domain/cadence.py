@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zoneinfo
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 
@@ -60,6 +61,13 @@ class Cadence(Value):
             raise ValueError("rest days are ISO weekdays from 1 (Monday) to 7 (Sunday)")
         return days
 
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, country: str | None) -> str | None:
+        if country is not None:
+            _calendar(country, 2026)
+        return country
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.min_daily > self.max_daily:
@@ -98,9 +106,10 @@ def _draw(*parts: str) -> float:
 def _at(cadence: Cadence, day: date, window: Window, fraction: float) -> datetime:
     start = datetime.combine(day, window.start, tzinfo=cadence.zone).astimezone(UTC)
     end = datetime.combine(day, window.end, tzinfo=cadence.zone).astimezone(UTC)
-    span = max(end - start, timedelta(0))
-    moment = start + span * fraction
-    return moment.replace(second=0, microsecond=0)
+    # a window that begins inside the hour which spring leaves out would begin after its end: what is left of it is its end
+    start = min(start, end)
+    moment = start + (end - start) * fraction
+    return max(start, moment.replace(second=0, microsecond=0))
 
 
 def slots_on(cadence: Cadence, persona: str, day: date) -> tuple[Slot, ...]:
@@ -122,9 +131,7 @@ def slots_on(cadence: Cadence, persona: str, day: date) -> tuple[Slot, ...]:
     return tuple(sorted(slots, key=lambda slot: slot.at))
 
 
-def next_slot(
-    cadence: Cadence, persona: str, after: datetime, taken: frozenset[str], horizon_days: int = 60
-) -> Slot | None:
+def next_slot(cadence: Cadence, persona: str, after: datetime, taken: frozenset[str], horizon_days: int = 60) -> Slot | None:
     """The first slot later than `after` whose id is not in `taken`; None when the horizon holds none."""
     first = after.astimezone(cadence.zone).date()
     for offset in range(horizon_days + 1):
@@ -141,9 +148,15 @@ def holiday_on(cadence: Cadence, day: date) -> Text | None:
     """
     if cadence.country is None:
         return None
+    return _calendar(cadence.country, day.year).get(day)
+
+
+def _calendar(country: str, year: int) -> Mapping[date, str]:
+    """The public holidays of a year. Raises ValueError for a country or subdivision without a calendar."""
     import holidays
 
-    country, _, subdivision = cadence.country.partition("-")
-    calendar = holidays.country_holidays(country, subdiv=subdivision or None, years=day.year, language="en_US")
-    name = calendar.get(day)
-    return None if name is None else str(name)
+    code, _, subdivision = country.partition("-")
+    try:
+        return dict(holidays.country_holidays(code, subdiv=subdivision or None, years=year, language="en_US"))
+    except NotImplementedError as error:
+        raise ValueError(f"'{country}' is not a country or country-subdivision whose holidays are known") from error

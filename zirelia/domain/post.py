@@ -128,7 +128,7 @@ def move(post: Post, to: PostState, *, at: datetime, actor: str, because: str | 
     if to not in TRANSITIONS[post.state]:
         allowed = ", ".join(sorted(TRANSITIONS[post.state])) or "nothing: it is final"
         raise IllegalTransition(f"post {post.id} is {post.state} and cannot become {to}", hint=f"from here: {allowed}")
-    if to is PostState.HELD and not because:
+    if to is PostState.HELD and not (because and because.strip()):
         raise IllegalTransition(f"post {post.id} cannot be held without a reason")
     if to is PostState.AWAITING_REVIEW and (post.draft is None or post.chosen_attempt is None):
         raise IllegalTransition(f"post {post.id} has no text or no chosen picture to review")

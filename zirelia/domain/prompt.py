@@ -38,7 +38,11 @@ _PLACES = {
     "rooftop": "on a rooftop",
 }
 _PREPOSITIONS = ("in ", "on ", "at ", "under ", "by ", "near ", "inside ", "outside ", "beside ", "along ", "among ")
-_MANY = ("trousers", "jeans", "shorts", "pyjamas", "overalls", "leggings", "clothes")
+# what to insist on when a model ignored the framing, besides what the prompt says anyway
+_FRAMING_INSISTED = _FRAMING_NAMED | {Framing.FULL_BODY: "wide shot from a distance, shoes on the ground, room above the head"}
+_MANY = ("trousers", "jeans", "shorts", "pyjamas", "overalls", "leggings", "clothes", "shoes", "boots", "sneakers", "glasses")
+_MODEST = ("sweater", "hoodie", "coat", "blazer")
+MAX_STEPS = 200
 
 
 def seed_for(slot_id: str, attempt: int) -> int:
@@ -67,39 +71,25 @@ def compose(
         vocabulary: of a model limited to some words; it gets no style, no free phrases and no negative prompt.
     """
     notes: list[str] = []
-    asked = [_cleaned(part, look, lora, notes) for part in _parts(shot, free=vocabulary is None)]
-    parts = [_subject(look, lora), *(part for part in asked if part)]
+    free = vocabulary is None
+    asked = [*_parts(shot, free=free), look.style if free else ""]
+    parts = [_subject(look, lora), *filter(None, (_cleaned(part, look, lora, notes) for part in asked))]
     negative: list[str] = []
     scale = lora.scale if lora else 1.0
     for repair in repairs:
-        match repair.kind:
-            case RepairKind.RAISE_LORA_SCALE:
-                scale = min(MAX_LORA_SCALE, round(scale + LORA_SCALE_STEP, 2))
-            case RepairKind.MORE_STEPS:
-                steps = round(steps * 1.5) if steps else None
-            case RepairKind.EMPHASISE:
-                parts = _raised(parts, _cleaned(repair.phrase, look, lora, notes), free=vocabulary is None)
-            case RepairKind.REMOVE_WORDS:
-                parts = [parts[0], *filter(None, (_without(part, repair.phrase) for part in parts[1:]))]
-                negative.append(repair.phrase)
-            case RepairKind.ONE_PERSON:
-                negative.append("two people, crowd")
-                parts = _raised(parts, "alone", free=vocabulary is None)
-            case RepairKind.NAME_FRAMING:
-                parts = _raised(parts, _FRAMING_NAMED[shot.framing], free=vocabulary is None)
-            case RepairKind.HIDE_HANDS:
-                negative.append("visible hands")
-            case RepairKind.SAFER_WORDING:
-                negative.append("nudity, revealing clothes")
-                parts = _raised(parts, "fully clothed", free=vocabulary is None)
-            case _:
-                pass  # a new seed, another shot and a person's note are applied before the prompt is composed
+        if repair.kind is RepairKind.RAISE_LORA_SCALE:
+            scale = max(scale, min(MAX_LORA_SCALE, round(scale + LORA_SCALE_STEP, 2)))
+        elif repair.kind is RepairKind.MORE_STEPS:
+            steps = min(MAX_STEPS, round(steps * 1.5)) if steps else None
+        elif repair.kind is RepairKind.REMOVE_WORDS:
+            rest = (_cleaned(_without(part, repair.phrase), look, lora, notes) for part in parts[1:])
+            parts = [parts[0], *filter(None, rest)]
+        parts = _raised(parts, _cleaned(_to_raise(repair, shot.framing), look, lora, notes), free=free)
+        negative.append(_to_avoid(repair, lora))
         notes.append(f"{repair.kind}: {repair.because}")
-    if vocabulary is None and look.style:
-        parts.append(look.style)
     return ImagePrompt(
         text=", ".join(dict.fromkeys(parts)),
-        negative="" if vocabulary else ", ".join(dict.fromkeys(filter(None, negative))),
+        negative=", ".join(dict.fromkeys(filter(None, negative))) if free else "",
         trigger=lora.trigger if lora else None,
         lora_scale=scale,
         seed=seed,
@@ -118,20 +108,33 @@ def repair_shot(
     for repair in repairs:
         match repair.kind:
             case RepairKind.CLOSER_FRAMING:
-                order = [f for f in Framing if vocabulary is None or f in vocabulary.framings]
-                at = order.index(shot.framing) if shot.framing in order else 0
-                changes["framing"] = order[max(0, at - 1)]
+                changes["framing"] = _closer(shot.framing, vocabulary)
             case RepairKind.HIDE_HANDS:
                 changes |= {"pose": "hands out of frame", "props": ""}
+                if vocabulary:  # such a model is told of no pose, so the hands leave the picture another way
+                    changes["framing"] = _closer(shot.framing, vocabulary)
             case RepairKind.SAFER_WORDING:
-                outfits = vocabulary.outfits if vocabulary else look.wardrobe
-                modest = [o for o in outfits if any(word in o for word in ("sweater", "hoodie", "coat", "blazer"))]
-                changes["outfit"] = modest[attempt % len(modest)] if modest else "sweater and long trousers"
+                changes["outfit"] = _modest(shot, look, attempt, vocabulary)
             case RepairKind.OTHER_SETTING:
                 changes |= _other_setting(shot, look, attempt, vocabulary)
             case _:
                 pass  # the prompt, not the shot, takes the other repairs
     return shot.model_copy(update=changes)
+
+
+def _closer(framing: Framing, vocabulary: ShotVocabulary | None) -> Framing:
+    """The next closer framing that the model can draw; the same when there is none."""
+    closer = [f for f in tuple(Framing)[: tuple(Framing).index(framing)] if vocabulary is None or f in vocabulary.framings]
+    return closer[-1] if closer else framing
+
+
+def _modest(shot: Shot, look: Look, attempt: int, vocabulary: ShotVocabulary | None) -> str:
+    """Another outfit that covers; the same one only when a limited model draws no other."""
+    outfits = [o for o in (vocabulary.outfits if vocabulary else look.wardrobe) if o != shot.outfit]
+    modest = [o for o in outfits if any(word in o.lower() for word in _MODEST)]
+    if modest:
+        return modest[attempt % len(modest)]
+    return shot.outfit if vocabulary else "sweater and long trousers"
 
 
 def place(scene: str) -> str:
@@ -153,7 +156,7 @@ def _parts(shot: Shot, *, free: bool) -> list[str]:
 
 def _subject(look: Look, lora: LoraChoice | None) -> str:
     if lora:
-        return f"{lora.trigger} {look.noun}"
+        return f"{lora.trigger} {_without(look.noun, lora.trigger)}".strip()
     return f"{_article(look.noun)} with {', '.join(look.identity_words())}"
 
 
@@ -166,31 +169,64 @@ def _article(noun: str) -> str:
 
 def _cleaned(part: str, look: Look, lora: LoraChoice | None, notes: list[str]) -> str:
     """The part without what contradicts the look, without the trigger, and without identity words that a LoRA carries."""
-    for word, trait in look.contradictions().items():
-        shorter = _without(part, word)
-        if shorter != part:
-            notes.append(f"left out '{word}': it contradicts the {trait.feature} ({trait.value})")
-            part = shorter
+    left_out = [(word, f"it contradicts the {t.feature} ({t.value})") for word, t in look.contradictions().items()]
     if lora:
-        part = _without(part, lora.trigger)
-        for trait in look.traits:
-            for word in (trait.phrase, *trait.synonyms):
-                shorter = _without(part, word)
-                if shorter != part:
-                    notes.append(f"left out '{word}': the LoRA carries it")
-                    part = shorter
+        left_out.append((lora.trigger, "the trigger word stands first and once"))
+        left_out += [(word, "the LoRA carries it") for t in look.traits for word in (t.phrase, *t.synonyms)]
+    before = None
+    while part != before:  # again, because what closes around a gap may say another of the words
+        before = part
+        for word, reason in left_out:
+            shorter = _without(part, word)
+            if shorter != part:
+                notes.append(f"left out '{word}': {reason}")
+                part = shorter
     return part
 
 
 def _without(part: str, words: str) -> str:
-    if not words.strip():
+    """The part without the words, whatever their case and whether spaces or hyphens join them."""
+    joined = r"[\s-]+".join(re.escape(word) for word in re.split(r"[\s-]+", words) if word)
+    if not joined:
         return part
-    pattern = re.compile(rf"(?<!\w){re.escape(words.strip())}(?!\w)", re.IGNORECASE)
+    pattern = re.compile(rf"(?<!\w){joined}(?!\w)", re.IGNORECASE)
     if not pattern.search(part):
         return part
-    rest = re.sub(r"\s{2,}", " ", pattern.sub("", part)).strip(" ,;")
+    rest = re.sub(r"\s+", " ", pattern.sub("", part))
+    rest = re.sub(r"(?i)\b(with|wearing) and\b", r"\1", re.sub(r"\s*,[\s,]*", ", ", rest)).strip(" ,;")
+    rest = re.sub(r"(?i)(\s*\b(with|wearing|and|an?|the|in|on|at|of|her|his))+$", "", rest)
     # what is left of "with short hair" is no phrase any more
-    return "" if re.fullmatch(r"(?i)(with|wearing|and|a|an|the|in|on|at|of|her|his|\s)*", rest) else rest
+    return rest if re.search(r"\w", rest) else ""
+
+
+def _to_raise(repair: Repair, framing: Framing) -> str:
+    """What the repair wants said early in the prompt; empty for repairs of another kind."""
+    match repair.kind:
+        case RepairKind.EMPHASISE:
+            return repair.phrase
+        case RepairKind.ONE_PERSON:
+            return "alone"
+        case RepairKind.NAME_FRAMING:
+            return _FRAMING_INSISTED[framing]
+        case RepairKind.SAFER_WORDING:
+            return "fully clothed"
+        case _:
+            return ""
+
+
+def _to_avoid(repair: Repair, lora: LoraChoice | None) -> str:
+    """What the repair puts into the negative prompt."""
+    match repair.kind:
+        case RepairKind.REMOVE_WORDS:
+            return _without(repair.phrase, lora.trigger) if lora else repair.phrase
+        case RepairKind.ONE_PERSON:
+            return "two people, crowd"
+        case RepairKind.HIDE_HANDS:
+            return "visible hands"
+        case RepairKind.SAFER_WORDING:
+            return "nudity, revealing clothes"
+        case _:
+            return ""
 
 
 def _raised(parts: list[str], phrase: str, *, free: bool) -> list[str]:

@@ -1,6 +1,8 @@
 """Rules about written text: what a draft must not be. Pure; measured in the words that a person would use to correct it.
 
-    problems(draft, persona, caption_limit=2200, recent=())  # () when there is nothing to correct
+    problems(draft, persona, caption_limit=2200, recent=())   # () when there is nothing to correct
+
+Knows nothing of models and channels.
 """
 
 from __future__ import annotations
@@ -44,8 +46,9 @@ def mentions(text: str, phrase: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Lower case, no accents, single spaces: for comparing, never for showing."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    """Lower case, no accents, no fancy letters, single spaces: for comparing, never for showing."""
+    # decomposed before and after: a fancy capital is a capital only then, and folding may compose again
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
 
 

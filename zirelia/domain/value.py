@@ -1,9 +1,11 @@
 """The base of all domain values: frozen, closed, comparable, JSON in and out.
 
-class Trait(Value):
-feature: str
+    class Trait(Value):
+        feature: str
 
-Trait.model_validate_json(trait.model_dump_json()) == trait
+    Trait.model_validate_json(trait.model_dump_json()) == trait
+
+Knows nothing of what the values mean.
 """
 
 from __future__ import annotations

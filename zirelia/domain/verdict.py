@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zirelia.domain.value import Text, Value
 
@@ -82,13 +83,20 @@ class Finding(Value):
 class Rubric(Value):
     """Which criteria must be checked and may not fail.
 
-    must_check: a criterion here that no instrument checked fails the verdict. hold_on: a failure here is never retried,
-    the post is held for a person. advisory: failures here are shown but do not fail the verdict.
+    must_check: fails the verdict when no instrument checked it, or when one that should have could not. hold_on: a failure
+    here is never retried, the post is held for a person. advisory: failures here are shown but do not fail the verdict, so
+    none of them can be in the other two.
     """
 
     must_check: frozenset[Criterion] = frozenset({Criterion.IDENTITY, Criterion.SAFETY, Criterion.TECHNICAL})
     advisory: frozenset[Criterion] = frozenset()
     hold_on: frozenset[Criterion] = frozenset()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if both := self.advisory & (self.must_check | self.hold_on):
+            raise ValueError(f"{', '.join(sorted(both))}: advisory, so it can neither be in must_check nor in hold_on")
+        return self
 
 
 class Verdict(Value):
@@ -125,10 +133,17 @@ def _margin(finding: Finding) -> float:
 
 
 def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
-    """The verdict over all findings. Fails closed: a criterion of `must_check` that is not checked counts as failed."""
+    """The verdict over all findings. Fails closed: a criterion of `must_check` that is not checked counts as failed, and so
+    does one that only some of its instruments could check.
+    """
     outcomes = {criterion: outcome_of(criterion, findings) for criterion in Criterion}
     failing = [c for c in Criterion if outcomes[c] is Outcome.FAILED and c not in rubric.advisory]
-    unchecked = [c for c in Criterion if outcomes[c] is Outcome.NOT_CHECKED and c in rubric.must_check]
+    open_questions = {f.criterion for f in findings if f.outcome is Outcome.NOT_CHECKED}
+    unchecked = [
+        c
+        for c in Criterion
+        if c in rubric.must_check and c not in failing and (outcomes[c] is Outcome.NOT_CHECKED or c in open_questions)
+    ]
     parts = []
     if failing:
         parts.append("failed: " + ", ".join(failing))

@@ -104,9 +104,7 @@ def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, e
         )
 
 
-def ask(
-    kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1
-) -> Answer[Schema]:
+def ask(kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1) -> Answer[Schema]:
     """One question to the chat model, counted. `turn` tells several questions of one role for one post apart."""
     # the version tells a second production of the same post from the first, whose rows are closed
     key = f"{role}/{post.version}.{turn}"

@@ -45,9 +45,7 @@ def edit(kit: Kit, post_id: int, draft: Draft, *, by: str) -> Post:
             f"post {post_id} is {post.state} and cannot be edited", hint="editable: " + ", ".join(sorted(EDITABLE))
         )
     before, after = post.draft.model_dump(exclude={"voice"}), draft.model_dump(exclude={"voice"})
-    changes = {
-        field: (_shown(before[field]), _shown(after[field])) for field in before if before[field] != after[field]
-    }
+    changes = {field: (_shown(before[field]), _shown(after[field])) for field in before if before[field] != after[field]}
     if not changes:
         return post
     now = kit.now()

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.prompt import compose, repair_shot, seed_for
 from zirelia.domain.shot import Attempt, Shot
-from zirelia.domain.verdict import Outcome, Repair, RepairKind, fold, repairs_for
+from zirelia.domain.verdict import Finding, Outcome, Repair, RepairKind, fold, repairs_for
 from zirelia.errors import ConfigurationError
 from zirelia.ports import Exhibit
 from zirelia.workflow.accounts import counted
+from zirelia.workflow.describe import describe
 from zirelia.workflow.direct import direct
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.review import notes_for
@@ -45,7 +46,7 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
         kit.store.add_attempt(post.id, attempt)
         post = kit.store.get_post(post.id)
         made.append(attempt)
-    return _choose(kit, post, made)
+    return _choose(kit, subject, post, made)
 
 
 def _this_round(kit: Kit, post: Post) -> tuple[Attempt, ...]:
@@ -100,9 +101,7 @@ def _attempt(
         call.cost = image.provenance.cost_usd
     ref = kit.media.put(image.data, image.media_type)
     kit.watcher.done(f"{ref.width}x{ref.height}, {image.provenance.seconds:.1f} s")
-    attempt = Attempt(
-        number=number, shot=shot, image=ref, provenance=image.provenance, repairs=latest if made else notes
-    )
+    attempt = Attempt(number=number, shot=shot, image=ref, provenance=image.provenance, repairs=latest if made else notes)
     return critique(kit, subject, post, attempt)
 
 
@@ -111,23 +110,32 @@ def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attemp
     if post.brief is None:
         raise ConfigurationError(f"post {post.id} has no brief to judge its picture by")
     kit.watcher.step("critic", f"attempt {attempt.number}")
-    findings = kit.panel.examine(
-        Exhibit(
-            image=_decoded(kit.media.read(attempt.image)),
-            shot=attempt.shot,
-            brief=post.brief,
-            persona=subject.persona,
-            prompt=attempt.provenance.prompt,
-            references=subject.references,
-            recent=_recent(kit, post),
-        )
+    exhibit = Exhibit(
+        image=_decoded(kit.media.read(attempt.image)),
+        shot=attempt.shot,
+        brief=post.brief,
+        persona=subject.persona,
+        prompt=attempt.provenance.prompt,
+        references=subject.references,
+        recent=_recent(kit, post),
     )
+    findings = _examined(kit, post, attempt.number, exhibit)
     verdict = fold(findings, subject.persona.rubric)
     for finding in findings:
         if finding.outcome is Outcome.FAILED:
             kit.watcher.note(f"{finding.criterion}: {finding.explanation}")
     (kit.watcher.done if verdict.passed else kit.watcher.failed)(verdict.explanation)
     return attempt.model_copy(update={"verdict": verdict})
+
+
+def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Finding, ...]:
+    """What the panel found; the vision model's questions are counted as one call."""
+    if kit.vision is None:
+        return kit.panel.examine(exhibit)
+    with counted(kit, post, "vision", kit.vision, key=f"vision/{number}", estimate=kit.vision_estimate_usd) as call:
+        findings = kit.panel.examine(exhibit)
+        call.cost = sum(finding.cost_usd for finding in findings)
+        return findings
 
 
 def _recent(kit: Kit, post: Post) -> tuple[tuple[int, Image], ...]:
@@ -144,9 +152,12 @@ def _decoded(data: bytes) -> Image:
         return image.convert("RGB")
 
 
-def _choose(kit: Kit, post: Post, made: Sequence[Attempt]) -> Post:
+def _choose(kit: Kit, subject: Subject, post: Post, made: Sequence[Attempt]) -> Post:
     best = max(made, key=lambda a: (a.verdict is not None and a.verdict.passed, a.verdict.score if a.verdict else 0.0))
     chosen = post.model_copy(update={"chosen": best.number, "shot": best.shot})
+    if post.draft is not None:
+        alt_text = describe(kit, subject, post, best)
+        chosen = chosen.model_copy(update={"draft": post.draft.model_copy(update={"alt_text": alt_text})})
     now = kit.now()
     shot, first = move(chosen, PostState.SHOT, at=now, actor=_ACTOR, because=f"{len(made)} attempts")
     if best.verdict is not None and best.verdict.passed:

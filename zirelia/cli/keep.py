@@ -1,0 +1,77 @@
+"""`zirelia costs`, `backup` and `completion`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import click
+
+from zirelia.cli import terminal
+from zirelia.studio import open_studio
+
+
+@click.command()
+@click.option("--persona", help="Only this persona.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def costs(persona: str | None, as_json: bool) -> None:
+    """Show what calls to models have cost."""
+    with open_studio() as studio:
+        rows = studio.store.ledger(persona=persona)
+        if as_json:
+            terminal.print_json([row.model_dump(mode="json") for row in rows])
+            return
+        sums: dict[tuple[str, str, str, str], list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0])
+        for row in rows:
+            entry = sums[f"{row.at:%Y-%m}", row.persona, row.role, f"{row.provider} {row.model}"]
+            entry[0] += 1
+            entry[1] += row.charged_usd
+            entry[2] += row.seconds
+            entry[3] += row.tokens_in + row.tokens_out
+        if not sums:
+            click.echo("No calls yet.")
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=None, header_style="dim", padding=(0, 2))
+        for heading in ("month", "persona", "role", "model"):
+            table.add_column(heading)
+        for heading in ("calls", "US$", "seconds", "tokens"):
+            table.add_column(heading, justify="right")
+        for key, (calls, usd, seconds, tokens) in sorted(sums.items()):
+            table.add_row(*key, f"{calls:.0f}", f"{usd:.4f}", f"{seconds:.1f}", f"{tokens:.0f}")
+        Console().print(table)
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backup(target: Path, as_json: bool) -> None:
+    """Copy the database and all pictures to a folder, consistently."""
+    with open_studio() as studio:
+        files = 0
+        size = 0
+        for _, count in studio.store.backup(target):
+            files, size = files + 1, size + count
+        if as_json:
+            terminal.print_json({"target": str(target), "files": files, "bytes": size})
+        else:
+            click.echo(f"{files} files, {size / 1e6:.1f} MB in {target}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the shell completion script.
+
+    For bash: zirelia completion bash > ~/.local/share/bash-completion/completions/zirelia
+    """
+    from click.shell_completion import get_completion_class
+
+    from zirelia.cli import cli
+
+    maker = get_completion_class(shell)
+    if maker is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(maker(cli, {}, "zirelia", "_ZIRELIA_COMPLETE").source())

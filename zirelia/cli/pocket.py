@@ -1,0 +1,127 @@
+"""`zirelia pocket`: make the demo model anew, train a character of its world, hold the model against its gate."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zirelia.cli import terminal
+
+if TYPE_CHECKING:
+    from zirelia.pocket.progress import Progress
+    from zirelia.training.progress import Heartbeat
+
+_folder = click.Path(path_type=Path, file_okay=False)
+
+
+class _Steps:
+    """Shows stages of long work: one line a stage, the latest figures on it."""
+
+    def __init__(self) -> None:
+        self._watcher = terminal.TerminalWatcher()
+        self._stage = ""
+
+    def show(self, stage: str, done: int, total: int, note: str) -> None:
+        if stage != self._stage:
+            if self._stage:
+                self._watcher.done()
+            self._watcher.step(stage, f"{total} steps")
+            self._stage = stage
+        self._watcher.progress(done / total if total else 0.0, note)
+
+    def end(self) -> None:
+        if self._stage:
+            self._watcher.done()
+
+
+@click.group()
+def pocket() -> None:
+    """Build and measure the embedded illustrated demo model."""
+
+
+@pocket.command()
+@click.option("--recipe", type=click.Choice(["laptop", "workstation"]), default="laptop", show_default=True)
+@click.option("--out", type=_folder, required=True, help="Where the finished weights go.")
+@click.option("--work", type=_folder, default=Path("pocket-work"), show_default=True, help="Snapshots; kept to resume from.")
+@click.option("--init", type=_folder, help="Weights to start from instead of noise.")
+def build(recipe: str, out: Path, work: Path, init: Path | None) -> None:
+    """Render the world and train the demo model from nothing; interrupted, it goes on where it stopped."""
+    from zirelia.pocket.build import build as build_weights
+    from zirelia.pocket.recipe import LAPTOP, WORKSTATION
+
+    steps = _Steps()
+
+    def report(progress: Progress) -> None:
+        loss = "" if progress.loss is None else f"loss {progress.loss:.4f}, "
+        steps.show(progress.stage, progress.done, progress.total, f"{loss}{progress.rate:.1f}/s")
+
+    chosen = {"laptop": LAPTOP, "workstation": WORKSTATION}[recipe]
+    build_weights(chosen, out=out, work=work, init=init, progress=report)
+    steps.end()
+    click.echo(str(out))
+
+
+@pocket.command()
+@click.argument("name")
+@click.option("--pack", type=_folder, help="The persona pack that receives the pictures and the LoRA; persona/NAME otherwise.")
+@click.option("--pictures", default=18, show_default=True, type=click.IntRange(4, 60), help="Drawn to train on.")
+@click.option("--base", type=_folder, help="Other weights than the shipped ones.")
+def character(name: str, pack: Path | None, pictures: int, base: Path | None) -> None:
+    """Draw a character of the world, train its LoRA with the trainer that real LoRAs use, and put both into a pack."""
+    from zirelia.pocket.characters import character_dataset, draw_references, other_captions
+    from zirelia.pocket.weights import pipeline_dir
+    from zirelia.training.plan import POCKET
+    from zirelia.training.trainer import train_lora
+
+    pack = pack or Path("persona") / name
+    pictured, lora = pack / "dataset", pack / "lora" / f"{name}.safetensors"
+    for folder in (pictured, lora.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    dataset = character_dataset(name, pictured, count=pictures)
+    # the critic's references are other pictures than those the LoRA learnt, so that likeness is not memory
+    draw_references(name, pack / "references")
+    steps = _Steps()
+
+    def hear(beat: Heartbeat) -> None:
+        loss = "" if beat.loss is None else f"loss {beat.loss:.4f}, "
+        steps.show(beat.stage, beat.step, beat.steps, f"{loss}{beat.rate or 0:.1f}/s")
+
+    trained = train_lora(
+        base or pipeline_dir(), dataset, pictured, POCKET, lora, other_captions(), hear, base_model="pocket-flux"
+    )
+    steps.end()
+    shutil.rmtree(lora.with_suffix(".run"), ignore_errors=True)
+    click.echo(f"{trained.path}\n  trigger {trained.trigger}, rank {trained.rank}, sha256 {trained.sha256}")
+
+
+@pocket.command()
+@click.argument("loras", nargs=-1, required=True, metavar="NAME=LORA...")
+@click.option("--base", type=_folder, help="Other weights than the shipped ones.")
+@click.option("--sheets", type=_folder, help="Write a contact sheet for each character here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gate(loras: tuple[str, ...], base: Path | None, sheets: Path | None, as_json: bool) -> None:
+    """Hold the model against its shipping gate with the LoRAs of six or more held-out characters."""
+    from zirelia.pocket.characters import TRIGGERS
+    from zirelia.pocket.evaluate import QUESTIONS, Trained, evaluate
+    from zirelia.pocket.looks import LooksEncoder
+    from zirelia.pocket.weights import looks_path, pipeline_dir
+
+    trained = []
+    for given in loras:
+        name, _, path = given.partition("=")
+        if name not in TRIGGERS or not path:
+            raise click.BadParameter(f"'{given}' is not NAME=LORA; names: {', '.join(TRIGGERS)}")
+        trained.append(Trained(character=name, trigger=TRIGGERS[name], lora=Path(path)))
+    report = evaluate(trained, base or pipeline_dir(), LooksEncoder.load(looks_path()), sheets=sheets)
+    if as_json:
+        terminal.print_json({"passed": report.passed, "failures": report.failures, "scores": list(map(str, report.scores))})
+    else:
+        for question in QUESTIONS:
+            click.echo(f"  {question:12} identity {report.identity(question):.3f}  scene {report.scene(question):.2f}")
+        for failure in report.failures:
+            click.secho(f"  ✗ {failure}", fg="red")
+    if not report.passed:
+        raise click.exceptions.Exit(11)

@@ -1,0 +1,173 @@
+"""The tables. Their unique constraints are the truth; everything that is asked for has a column of its own.
+
+    slots.id · posts.slot_id · attempts(post_id, number) · publications.id · ledger.id
+
+`migrations/` creates them; a test holds both to each other. Knows nothing of how rows become domain values (see rows.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from zirelia.domain.decision import Decision
+from zirelia.domain.post import Brief, Draft
+from zirelia.domain.publication import Publication
+from zirelia.domain.shot import Attempt, Shot
+from zirelia.domain.verdict import Finding, Verdict
+from zirelia.store.columns import JsonValue, MicroUsd, UtcDateTime
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+class PersonaRow(Base):
+    """A persona that has had a post here."""
+
+    __tablename__ = "personas"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    first_seen: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class SlotRow(Base):
+    """An opening that is taken; it stays taken, whatever becomes of its post."""
+
+    __tablename__ = "slots"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    persona: Mapped[str] = mapped_column(ForeignKey("personas.name"), index=True)
+    due: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class PostRow(Base):
+    __tablename__ = "posts"
+    __table_args__ = (Index(None, "persona", "state"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    persona: Mapped[str] = mapped_column(ForeignKey("personas.name"))
+    slot_id: Mapped[str] = mapped_column(ForeignKey("slots.id"), unique=True)
+    due: Mapped[datetime] = mapped_column(UtcDateTime())
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    brief: Mapped[Brief | None] = mapped_column(JsonValue(Brief))
+    draft: Mapped[Draft | None] = mapped_column(JsonValue(Draft))
+    shot: Mapped[Shot | None] = mapped_column(JsonValue(Shot))
+    chosen: Mapped[int | None]
+    disclosure: Mapped[str | None] = mapped_column(Text)
+    held_because: Mapped[str | None] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(UtcDateTime())
+    updated: Mapped[datetime] = mapped_column(UtcDateTime())
+    version: Mapped[int]
+
+    attempts: Mapped[list[AttemptRow]] = relationship(order_by="AttemptRow.number", lazy="raise")
+
+
+class AttemptRow(Base):
+    """`body` is the attempt without its verdict, `verdict` the verdict without its findings; those are rows of their own."""
+
+    __tablename__ = "attempts"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    image_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    backend: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    seconds: Mapped[float] = mapped_column(Double)
+    cost: Mapped[float] = mapped_column(MicroUsd())
+    passed: Mapped[bool | None]
+    score: Mapped[float | None] = mapped_column(Double)
+    body: Mapped[Attempt] = mapped_column(JsonValue(Attempt))
+    verdict: Mapped[Verdict | None] = mapped_column(JsonValue(Verdict))
+
+    findings: Mapped[list[FindingRow]] = relationship(order_by="FindingRow.position", lazy="raise")
+
+
+class FindingRow(Base):
+    __tablename__ = "findings"
+    __table_args__ = (
+        ForeignKeyConstraint(["post_id", "attempt"], ["attempts.post_id", "attempts.number"]),
+        Index(None, "criterion", "outcome"),
+    )
+
+    post_id: Mapped[int] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    criterion: Mapped[str] = mapped_column(String(20))
+    outcome: Mapped[str] = mapped_column(String(20))
+    instrument: Mapped[str] = mapped_column(Text)
+    score: Mapped[float | None] = mapped_column(Double)
+    threshold: Mapped[float | None] = mapped_column(Double)
+    seconds: Mapped[float] = mapped_column(Double)
+    cost: Mapped[float] = mapped_column(MicroUsd())
+    body: Mapped[Finding] = mapped_column(JsonValue(Finding))
+
+
+class DecisionRow(Base):
+    __tablename__ = "decisions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    decided_by: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    override: Mapped[bool]
+    body: Mapped[Decision] = mapped_column(JsonValue(Decision))
+
+
+class PublicationRow(Base):
+    __tablename__ = "publications"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), index=True)
+    channel: Mapped[str] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    body: Mapped[Publication] = mapped_column(JsonValue(Publication))
+
+
+class EventRow(Base):
+    __tablename__ = "events"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    actor: Mapped[str] = mapped_column(Text)
+    state_before: Mapped[str | None] = mapped_column(String(20))
+    state_after: Mapped[str] = mapped_column(String(20))
+    because: Mapped[str | None] = mapped_column(Text)
+
+
+class LedgerRow(Base):
+    """One paid or counted call. Not tied to a post's row: planning is paid for before the post exists."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (Index(None, "persona", "at"),)
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    persona: Mapped[str] = mapped_column(String(40))
+    post_id: Mapped[int | None] = mapped_column(index=True)
+    role: Mapped[str] = mapped_column(Text)
+    provider: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20))
+    estimate: Mapped[float] = mapped_column(MicroUsd())
+    cost: Mapped[float | None] = mapped_column(MicroUsd())
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    seconds: Mapped[float] = mapped_column(Double)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,255 @@
+"""The one place that wires settings → adapters → use cases. Nobody else chooses an adapter.
+
+    with open_studio(TerminalWatcher()) as studio:
+        post = produce(studio.kit(), studio.subject("mira"))
+
+Adapters are built when they are first used: `zirelia queue` opens a database and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zirelia.channels.folder import FolderChannel
+from zirelia.definitions.agents import agent_names, load_agent
+from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
+from zirelia.domain.lora import Lora
+from zirelia.domain.persona import Persona
+from zirelia.domain.verdict import Criterion
+from zirelia.errors import ConfigurationError
+from zirelia.network import forbid_outside_connections
+from zirelia.provenance.sealer import JpegSealer
+from zirelia.settings import Choice, Settings, load_settings, resolve_backends
+from zirelia.store.media import MediaStore
+from zirelia.store.sql import SqlStore
+from zirelia.studio import adapters
+from zirelia.workflow.kit import Budget, Kit, Subject
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from zirelia.language.chat import LangChainChat
+    from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Instrument, Panel, Watcher
+
+DATABASE = "zirelia.db"
+_EMBEDDED = {
+    "chat": {"backend": "embedded", "model": None},
+    "vision": {"backend": "none", "model": None},
+    "embeddings": {"backend": "auto"},
+    "image": {"backend": "pocket", "model": None, "width": None, "height": None},
+}
+
+
+class Studio:
+    """Adapters and use cases of one process. Close it, so that the embedded model and the database stop cleanly."""
+
+    def __init__(self, settings: Settings, watcher: Watcher) -> None:
+        self.settings = settings
+        self.watcher = watcher
+        self._opened: list[LangChainChat] = []
+        self._packs: dict[str, LoadedPersona] = {}
+
+    def close(self) -> None:
+        for chat in self._opened:
+            chat.close()
+        if "store" in self.__dict__:
+            self.store.close()
+        if self.choices["chat"].backend == "embedded" and self._opened:
+            from zirelia.language.embedded import shared_server
+
+            shared_server().close()
+
+    @cached_property
+    def choices(self) -> dict[str, Choice]:
+        """Role → the backend that the settings lead to."""
+        return {str(role): choice for role, choice in resolve_backends(self.settings).items()}
+
+    @cached_property
+    def media(self) -> MediaStore:
+        return MediaStore(self.settings.home / "media")
+
+    @cached_property
+    def store(self) -> SqlStore:
+        return SqlStore(self.settings.home / DATABASE, self.media)
+
+    @cached_property
+    def chat(self) -> Chat:
+        chat = adapters.chat(self.settings, self.choices["chat"])
+        self._opened.append(chat)
+        return chat
+
+    @cached_property
+    def vision(self) -> Chat | None:
+        choice = self.choices["vision"]
+        if choice.backend == "none":
+            return None
+        vision = adapters.vision(self.settings, choice)
+        self._opened.append(vision)
+        return vision
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        return adapters.embedder(self.choices["embeddings"])
+
+    @cached_property
+    def images(self) -> ImageMaker:
+        return adapters.images(self.settings, self.choices["image"], self._trigger)
+
+    @property
+    def _trigger(self) -> str | None:
+        lora = self.persona().lora
+        return lora.trigger if lora else None
+
+    @cached_property
+    def channels(self) -> dict[str, Channel]:
+        folder = FolderChannel(self.settings.outbox)
+        return {folder.name: folder}
+
+    def persona(self, name: str | None = None) -> Persona:
+        """The pack with what the settings say in its place."""
+        pack = self._pack(name).persona
+        own = pack.name == self._pack(None).persona.name
+        overrides = self.settings.overrides
+        return override_persona(
+            pack,
+            # the other overrides are about when to post; a trigger belongs to one face
+            trigger=overrides.trigger_word if own else None,
+            min_daily=overrides.min_daily_posts,
+            max_daily=overrides.max_daily_posts,
+            timezone=overrides.timezone,
+        )
+
+    def subject(self, name: str | None = None) -> Subject:
+        """The persona at work, with verified weights and decoded references.
+
+        Raises ConfigurationError when the pack names files that are not there.
+        """
+        loaded = self._pack(name)
+        persona = self.persona(name)
+        return Subject(persona=persona, lora=self._lora(loaded, persona), references=_pictures(loaded))
+
+    def kit(self) -> Kit:
+        """Everything a use case works with."""
+        settings = self.settings
+        embedded = self.choices["chat"].backend == "embedded"
+        return Kit(
+            store=self.store,
+            media=self.media,
+            chat=self.chat,
+            images=self.images,
+            panel=self.panel,
+            channels=self.channels,
+            sealer=JpegSealer(),
+            agents={name: load_agent(name) for name in agent_names()},
+            now=lambda: datetime.now(UTC),
+            watcher=self.watcher,
+            embedder=self.embedder,
+            budget=Budget(month_usd=settings.budget.month_usd, post_usd=settings.budget.post_usd),
+            attempts=settings.critic.attempts,
+            candidates=settings.chat.candidates if embedded else 1,
+            image_steps=adapters.image_steps(settings, self.choices["image"]),
+            vision=self.vision.facts() if self.vision else None,
+            vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
+            chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
+        )
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The critic: instruments that run offline, and the vision model when there is one."""
+        from zirelia.critic.panel import CriticPanel
+
+        instruments = adapters.instruments(self._looks)
+        if self.vision is not None:
+            from zirelia.critic.vision import VisionInstrument
+
+            instruments.append(VisionInstrument(self.vision, load_agent("critic")))
+        return CriticPanel(instruments, time_limits={"vision": 300.0} if self.vision else {})
+
+    def identity(self, persona: Persona) -> Instrument:
+        """The instrument that measures likeness for this kind of persona."""
+        instrument = self._looks
+        if instrument is None or Criterion.IDENTITY not in instrument.criteria:
+            raise ConfigurationError(f"no instrument here measures the identity of a {persona.kind} persona")
+        return instrument
+
+    @cached_property
+    def _looks(self) -> Instrument | None:
+        """Illustrated personas only; a photographic one has no offline identity instrument yet and stays unchecked."""
+        return adapters.looks() if self.persona().kind == "illustrated" else None
+
+    def _pack(self, name: str | None) -> LoadedPersona:
+        wanted = name or self.settings.persona
+        if wanted not in self._packs:
+            self._packs[wanted] = load_persona(wanted)
+        return self._packs[wanted]
+
+    def _lora(self, loaded: LoadedPersona, persona: Persona) -> Lora | None:
+        path = loaded.lora_path()
+        if persona.lora is None or path is None or self.choices["image"].backend not in {"pocket", "flux"}:
+            return None
+        if not path.is_file():
+            raise ConfigurationError(
+                f"the LoRA {path} of '{persona.name}' is missing",
+                hint="restore the file, or take 'weights' out of the pack when a hosted model has them built in",
+            )
+        return adapters.lora(path, persona.lora.trigger)
+
+
+def _pictures(loaded: LoadedPersona) -> tuple[Image, ...]:
+    from PIL import Image
+
+    pictures = []
+    for path in loaded.reference_paths():
+        try:
+            with Image.open(path) as image:
+                pictures.append(image.convert("RGB"))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the reference picture {path} cannot be read: {type(error).__name__}",
+                hint=f"zirelia persona check {loaded.persona.name}",
+            ) from error
+    return tuple(pictures)
+
+
+class _Unwatched:
+    """Watches nothing: for commands that have no steps."""
+
+    def step(self, name: str, note: str = "") -> None: ...
+
+    def progress(self, fraction: float, note: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def done(self, note: str = "") -> None: ...
+
+    def failed(self, note: str) -> None: ...
+
+
+@contextmanager
+def open_studio(
+    watcher: Watcher | None = None, *, embedded: bool = False, settings: Settings | None = None, root: Path | None = None
+) -> Iterator[Studio]:
+    """The studio of these settings, closed at the end.
+
+    Args:
+        embedded: take the embedded models whatever the settings say, so that nothing is paid and nothing leaves the machine.
+    """
+    settings = settings or load_settings(root)
+    if embedded:
+        groups = {name: getattr(settings, name).model_copy(update=change) for name, change in _EMBEDDED.items()}
+        settings = settings.model_copy(update=groups)
+    if settings.offline:
+        forbid_outside_connections()
+    studio = Studio(settings, watcher or _Unwatched())
+    try:
+        yield studio
+    finally:
+        studio.close()
+
+
+__all__ = ["Studio", "open_studio"]

@@ -1,0 +1,266 @@
+"""Settings → one adapter each. Heavy packages are imported here, inside the function that needs them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from zirelia.domain.lora import Lora
+from zirelia.errors import ConfigurationError, MissingExtra
+from zirelia.settings import Choice, Settings
+
+if TYPE_CHECKING:
+    from zirelia.images.profiles import Profile
+    from zirelia.language.chat import LangChainChat
+    from zirelia.ports import Embedder, ImageMaker, Instrument
+
+PRICES: dict[str, tuple[float, float]] = {
+    "gpt-4.1": (2.0, 8.0),
+    "gpt-4.1-mini": (0.4, 1.6),
+    "gpt-4.1-nano": (0.1, 0.4),
+    "gpt-4o": (2.5, 10.0),
+    "gpt-4o-mini": (0.15, 0.6),
+}
+"""US dollars per million tokens in and out, list prices of 2025; ZIRELIA_PRICES_* say what you really pay."""
+
+UNKNOWN_PRICE = (5.0, 20.0)
+"""Counted for a paid model whose price nobody told us: too much rather than too little, so that a budget still stops it."""
+
+IMAGE_PRICE_USD = 0.05
+"""Counted for a hosted picture whose price nobody told us."""
+
+_PROFILES = {"cpu": "cpu", "8gb": "vram8", "12gb": "vram12", "16gb": "vram16", "24gb": "vram24", "40gb": "vram40"}
+_DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+_ESTIMATED_TOKENS = (3000, 600)
+_VISION_QUESTIONS = 14
+IMPOSTORS = 48
+
+
+def chat(settings: Settings, choice: Choice) -> LangChainChat:
+    _require(choice, "the embedded chat model")
+    if choice.backend == "embedded":
+        from zirelia.language.embedded import open_embedded_chat
+
+        return open_embedded_chat(timeout=settings.chat.timeout_s)
+    price_in, price_out = _chat_price(settings, choice)
+    return _remote_chat(settings, choice, vision=False, timeout=settings.chat.timeout_s, price_in=price_in, price_out=price_out)
+
+
+def vision(settings: Settings, choice: Choice) -> LangChainChat:
+    price_in, price_out = _vision_price(settings, choice)
+    return _remote_chat(
+        settings, choice, vision=True, timeout=settings.vision.timeout_s, price_in=price_in, price_out=price_out
+    )
+
+
+def _remote_chat(settings: Settings, choice: Choice, **common: Any) -> LangChainChat:
+    from zirelia.language.chat import open_chat
+
+    if choice.backend == "langchain":
+        return open_chat(choice.model, api_key=_provider_key(settings, choice.model), **common)
+    key = settings.openai.api_key
+    return open_chat(
+        choice.model,
+        base_url=settings.openai.base_url,
+        api_key=key.get_secret_value() if key else None,
+        **common,
+    )
+
+
+def _provider_key(settings: Settings, model: str) -> str | None:
+    """The provider's own key, such as ANTHROPIC_API_KEY, where .env has one; else LangChain looks in the environment."""
+    name = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY"
+    secret = settings.passed_on.get(name)
+    return secret.get_secret_value() if secret else None
+
+
+def _chat_price(settings: Settings, choice: Choice) -> tuple[float, float]:
+    return _price(settings, choice, settings.prices.chat_in_usd, settings.prices.chat_out_usd)
+
+
+def _vision_price(settings: Settings, choice: Choice) -> tuple[float, float]:
+    return _price(settings, choice, settings.prices.vision_in_usd, settings.prices.vision_out_usd)
+
+
+def _price(settings: Settings, choice: Choice, said_in: float | None, said_out: float | None) -> tuple[float, float]:
+    free = choice.backend == "embedded" or (choice.backend == "openai" and settings.openai.base_url is not None)
+    known = (0.0, 0.0) if free else PRICES.get(choice.model, UNKNOWN_PRICE)
+    return (known[0] if said_in is None else said_in, known[1] if said_out is None else said_out)
+
+
+def chat_estimate_usd(settings: Settings, choice: Choice) -> float:
+    """What one question may cost at most."""
+    return _estimate(_chat_price(settings, choice))
+
+
+def vision_estimate_usd(settings: Settings, choice: Choice) -> float:
+    """What judging one picture may cost at most."""
+    return _VISION_QUESTIONS * _estimate(_vision_price(settings, choice))
+
+
+def _estimate(price: tuple[float, float]) -> float:
+    return sum(tokens * each for tokens, each in zip(_ESTIMATED_TOKENS, price, strict=True)) / 1_000_000
+
+
+def embedder(choice: Choice) -> Embedder | None:
+    _require(choice, "the embedded text embeddings")
+    if choice.backend == "none":
+        return None
+    from zirelia.language.embeddings import WordLlamaEmbedder
+
+    return WordLlamaEmbedder()
+
+
+def images(settings: Settings, choice: Choice, trigger: str | None) -> ImageMaker:
+    _require(choice, f"the image backend '{choice.backend}'")
+    if choice.backend in {"pocket", "flux"}:
+        return _diffusers(settings, choice)
+    if choice.backend == "replicate":
+        return _replicate(settings, choice, trigger)
+    return _openai_images(settings, choice)
+
+
+def _diffusers(settings: Settings, choice: Choice) -> ImageMaker:
+    from zirelia.images.flux import DiffusersImageMaker
+
+    if choice.backend == "pocket":
+        from zirelia.pocket.vocabulary import shot_vocabulary
+        from zirelia.pocket.weights import pipeline_dir
+
+        return DiffusersImageMaker(
+            pipeline_dir(), profile(settings, choice), name="pocket-flux", vocabulary=shot_vocabulary(), offline=True
+        )
+    return DiffusersImageMaker(
+        choice.model,
+        profile(settings, choice),
+        revision=settings.image.revision,
+        offline=settings.offline,
+        token=settings.passed_on.get("HF_TOKEN"),
+    )
+
+
+def profile(settings: Settings, choice: Choice) -> Profile:
+    """The named profile, with what the settings say on top."""
+    from zirelia.images.profiles import profile_for_memory, profile_named
+
+    image = settings.image
+    if choice.backend == "pocket":
+        return replace(profile_named("pocket"), steps=image.steps or profile_named("pocket").steps)
+    if image.profile != "auto":
+        named = profile_named(_PROFILES[image.profile])
+    else:
+        named = profile_named(profile_for_memory(_card_gigabytes()))
+    changes: dict[str, Any] = {"steps": image.steps, "guidance": image.guidance, "width": image.width, "height": image.height}
+    changes |= {
+        name: value
+        for name, value in (("device", image.device), ("offload", image.offload), ("quantisation", image.quantisation))
+        if value != "auto"
+    }
+    if image.dtype != "auto":
+        changes["dtype"] = _DTYPES[image.dtype]
+    return replace(named, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _card_gigabytes() -> float:
+    """Memory of the first CUDA or ROCm card; 0 without one."""
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory / 1e9 if torch.cuda.is_available() else 0.0
+
+
+def image_steps(settings: Settings, choice: Choice) -> int | None:
+    """The step count that a repair may raise; None where the backend decides."""
+    if choice.backend == "pocket":
+        from zirelia.images.profiles import profile_named
+
+        return settings.image.steps or profile_named("pocket").steps
+    return settings.image.steps if choice.backend == "flux" else None
+
+
+def _replicate(settings: Settings, choice: Choice, trigger: str | None) -> ImageMaker:
+    from zirelia.images.replicate import ReplicateImageMaker
+
+    token = settings.replicate.api_token
+    if token is None:
+        raise ConfigurationError("the image backend 'replicate' needs a token", hint="set REPLICATE_API_TOKEN in .env")
+    price = settings.prices.image_usd
+    return ReplicateImageMaker(
+        token,
+        choice.model,
+        base_url=settings.replicate.base_url,
+        trigger=trigger,
+        price_per_image=IMAGE_PRICE_USD if price is None else price,
+        timeout=settings.image.timeout_s,
+        **_wanted_size(settings),
+    )
+
+
+def _openai_images(settings: Settings, choice: Choice) -> ImageMaker:
+    from zirelia.images.openai import OpenAIImageMaker
+
+    price = settings.prices.image_usd
+    return OpenAIImageMaker(
+        settings.openai.api_key or SecretStr("none"),
+        choice.model,
+        base_url=settings.openai.base_url,
+        price_per_image=IMAGE_PRICE_USD if price is None else price,
+        timeout=settings.image.timeout_s,
+        **_wanted_size(settings),
+    )
+
+
+def _wanted_size(settings: Settings) -> dict[str, Any]:
+    image = settings.image
+    return {"size": (image.width, image.height)} if image.width and image.height else {}
+
+
+def lora(path: Path, trigger: str) -> Lora:
+    """The weights with their hash and rank. Raises ConfigurationError for a file that is not a LoRA."""
+    from zirelia.images.weights import file_sha256, read_header
+
+    header = read_header(path)
+    ranks = [shape[0] for name, (_, shape) in header.tensors.items() if ".lora_A." in name or ".lora_down." in name]
+    if not ranks:
+        raise ConfigurationError(
+            f"{path} holds no LoRA", hint="its tensors are named lora_A and lora_B, or lora_down and lora_up"
+        )
+    base_model = header.metadata.get("ss_base_model_version") or header.metadata.get("modelspec.architecture") or "unknown"
+    return Lora(path=str(path), sha256=file_sha256(path), trigger=trigger, base_model=base_model, rank=max(ranks))
+
+
+def instruments(identity: Instrument | None) -> list[Instrument]:
+    """The instruments that run offline."""
+    from zirelia.critic.duplicates import DuplicatesInstrument
+    from zirelia.critic.safety import SafetyInstrument
+    from zirelia.critic.technical import TechnicalInstrument
+
+    offline: list[Instrument] = [TechnicalInstrument(), SafetyInstrument(), DuplicatesInstrument()]
+    return offline if identity is None else [identity, *offline]
+
+
+@cache
+def looks() -> Instrument:
+    """The instrument for illustrated personas: the pocket world's encoder, with a bank of other characters as impostors."""
+    try:
+        from zirelia.pocket.looks import LooksEncoder
+    except ImportError as error:
+        raise MissingExtra("embedded", "the critic's looks encoder") from error
+    from zirelia.critic.looks import LooksInstrument
+    from zirelia.pocket.drawing import render
+    from zirelia.pocket.weights import looks_path
+    from zirelia.pocket.world import random_character, random_shot
+
+    encoder = LooksEncoder.load(looks_path())
+    draw = random.Random(0)  # noqa: S311 - the same impostors every time
+    strangers = [render(random_character(draw), random_shot(draw), 96) for _ in range(IMPOSTORS)]
+    return LooksInstrument(encoder, heads=encoder.heads, impostors=encoder.embed(strangers))
+
+
+def _require(choice: Choice, what: str) -> None:
+    if choice.missing_extra:
+        raise MissingExtra(choice.missing_extra, what)

@@ -1,0 +1,214 @@
+"""What every role would use, why, and whether it works: facts and one tiny real call each.
+
+    for report in examine(studio, call=True): ...
+
+A call that would cost money is not made unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel
+
+from zirelia.errors import ZireliaError
+from zirelia.ports import ChatRequest
+
+if TYPE_CHECKING:
+    from zirelia.ports import Chat
+    from zirelia.studio import Studio
+
+Health = Literal["works", "fails", "not called", "none"]
+
+
+class _Ready(BaseModel):
+    """The doctor's one question."""
+
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """One role: what stands behind it, why, whether it answered, and in how many seconds."""
+
+    role: str
+    backend: str
+    model: str
+    why: str
+    health: Health
+    note: str = ""
+    seconds: float = 0.0
+
+
+def examine(studio: Studio, *, call: bool, spend: bool = False) -> Iterator[Report]:
+    """A report for each role, in the order of a turn.
+
+    Args:
+        call: make the tiny calls. spend: also those that cost money.
+    """
+    calls: dict[str, Callable[[], str]] = {
+        "chat": lambda: _chat(studio.chat),
+        "vision": lambda: _vision(studio.vision),
+        "embeddings": lambda: _embed(studio),
+        "image": lambda: _image(studio),
+    }
+    for role, probe in calls.items():
+        choice = studio.choices[role]
+        if choice.backend == "none":
+            yield Report(role, "none", "", choice.why, "none")
+            continue
+        paid = choice.backend not in {"embedded", "pocket", "flux"} and not (
+            role != "image" and studio.settings.openai.base_url
+        )
+        blocked = "skipped" if not call else "it may cost money; --spend calls it" if paid and not spend else ""
+        if choice.missing_extra:
+            yield Report(
+                role, choice.backend, choice.model, choice.why, "fails", f"pip install 'zirelia[{choice.missing_extra}]'"
+            )
+        elif blocked:
+            yield Report(role, choice.backend, choice.model, choice.why, "not called", blocked)
+        else:
+            yield _called(role, choice.backend, choice.model, choice.why, probe)
+    local: tuple[tuple[str, str, str, str, Callable[[], str]], ...] = (
+        ("critic", "offline panel", "", "instruments that run on this machine", lambda: _critic(studio)),
+        ("store", "sqlite", str(studio.settings.home), "ZIRELIA_HOME", lambda: _store(studio)),
+        ("channel", "folder", str(studio.settings.outbox), "the persona's channels", lambda: _channel(studio)),
+    )
+    for role, backend, model, why, probe in local:
+        if call or role != "critic":
+            yield _called(role, backend, model, why, probe)
+        else:
+            yield Report(role, backend, model, why, "not called", "skipped")
+
+
+def machine(home: Path) -> dict[str, str]:
+    """Versions, device and free space, as text for a person."""
+    shown = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for package in ("zirelia", "torch", "diffusers", "transformers", "peft", "langchain", "replicate", "openai"):
+        try:
+            shown[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            shown[package] = "not installed"
+    shown["device"] = _device()
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    shown["free disk"] = f"{shutil.disk_usage(existing).free / 1e9:.1f} GB at {existing}"
+    return shown
+
+
+def _device() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "torch is not installed"
+    if torch.cuda.is_available():
+        card = torch.cuda.get_device_properties(0)
+        kind = "ROCm" if torch.version.hip else "CUDA"
+        return f"{kind} {card.name}, {card.total_memory / 1e9:.1f} GB"
+    return "MPS" if torch.backends.mps.is_available() else f"CPU, {torch.get_num_threads()} threads"
+
+
+def _called(role: str, backend: str, model: str, why: str, probe: Callable[[], str]) -> Report:
+    started = time.monotonic()
+    try:
+        note, health = probe(), "works"
+    except ZireliaError as error:
+        note, health = str(error), "fails"
+    except ImportError as error:
+        note, health = f"a package is missing: {error.name}", "fails"
+    return Report(role, backend, model, why, "works" if health == "works" else "fails", note, time.monotonic() - started)
+
+
+def _chat(chat: Chat) -> str:
+    answer = chat.ask(ChatRequest(system="Answer in JSON.", user="Are you ready?", max_tokens=40), _Ready)
+    return f"answered with {answer.usage.tokens_out} tokens"
+
+
+def _vision(chat: Chat | None) -> str:
+    if chat is None:
+        return ""
+    request = ChatRequest(system="Answer in JSON.", user="Do you see a picture?", images=(_square(),), max_tokens=40)
+    return f"answered with {chat.ask(request, _Ready).usage.tokens_out} tokens"
+
+
+def _square() -> bytes:
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "#3d6fd6").save(out, format="PNG")
+    return out.getvalue()
+
+
+def _embed(studio: Studio) -> str:
+    embedder = studio.embedder
+    if embedder is None:
+        return ""
+    near, far = (
+        embedder.embed(["a cup of coffee", "an espresso", "a mountain hike"])[0]
+        @ embedder.embed(["an espresso", "a mountain hike"]).T
+    )
+    return f"coffee is closer to espresso ({near:.2f}) than to a hike ({far:.2f})"
+
+
+def _image(studio: Studio) -> str:
+    from zirelia.domain.shot import ImagePrompt
+
+    width, height = studio.images.size()
+    prompt = ImagePrompt(text="a woman in a park, daylight", seed=1, width=width, height=height, steps=2)
+    made = studio.images.make(prompt, lora=None, call=_NoCall(), progress=lambda fraction, note: None)  # noqa: ARG005
+    return f"{width}x{height}, 2 steps in {made.provenance.seconds:.1f} s"
+
+
+class _NoCall:
+    """The doctor's picture has no ledger row: with --spend, the person has asked for it."""
+
+    external_id = None
+
+    def created(self, external_id: str) -> None: ...
+
+
+def _critic(studio: Studio) -> str:
+    subject = studio.subject()
+    findings = 0
+    if subject.references:
+        from zirelia.domain.post import Brief
+        from zirelia.domain.prompt import compose
+        from zirelia.ports import Exhibit
+        from zirelia.workflow.compare import scene_shots
+
+        persona = subject.persona
+        shot = scene_shots(persona, None, 1)[0]
+        prompt = compose(shot, persona.look, lora=persona.lora, seed=0, width=128, height=128)
+        brief = Brief(topic="check", angle="check", activity="check", scene=shot.scene, light=shot.light)
+        exhibit = Exhibit(
+            image=subject.references[0],
+            shot=shot,
+            brief=brief,
+            persona=persona,
+            prompt=prompt,
+            references=subject.references,
+        )
+        # the offline instruments alone: a vision model has its own line above
+        from zirelia.critic.panel import CriticPanel
+        from zirelia.studio import adapters
+
+        panel = CriticPanel(adapters.instruments(studio.identity(persona)))
+        findings = sum(finding.outcome != "not_checked" for finding in panel.examine(exhibit))
+    return f"{findings} findings on a reference of {subject.persona.name}"
+
+
+def _store(studio: Studio) -> str:
+    problems = studio.store.problems()
+    return "; ".join(problems) if problems else f"{len(studio.store.posts(limit=10_000))} posts, integrity ok"
+
+
+def _channel(studio: Studio) -> str:
+    return ", ".join(channel.facts().model for channel in studio.channels.values())

@@ -1,0 +1,43 @@
+"""The alt text of the chosen picture: what is really in it, seen by a vision model or else read off the shot.
+
+A draft's alt text is written before there is a picture, so it is replaced once one is chosen; a person's edit comes later
+and stands.
+"""
+
+from __future__ import annotations
+
+from zirelia.definitions.answers import CaptionAnswer
+from zirelia.domain.persona import Kind, Persona
+from zirelia.domain.post import Post
+from zirelia.domain.prompt import place
+from zirelia.domain.shot import Attempt, Shot
+from zirelia.ports import ChatRequest
+from zirelia.workflow.accounts import ask
+from zirelia.workflow.kit import Kit, Subject
+
+
+def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
+    """Alt text for the attempt. Raises what the vision model raises."""
+    written = shot_in_words(subject.persona, attempt.shot)
+    if not kit.chat.vision:
+        return written
+    agent = kit.agents["captioner"]
+    system, user = agent.render({"name": subject.persona.display_name, "shot": written})
+    request = ChatRequest(
+        system=system,
+        user=user,
+        images=(kit.media.read(attempt.image),),
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+    )
+    return ask(kit, post, "captioner", request, CaptionAnswer, turn=attempt.number).value.alt_text
+
+
+def shot_in_words(persona: Persona, shot: Shot) -> str:
+    """The shot as one plain sentence; true of any picture that passed the critic."""
+    medium = "Illustration" if persona.kind is Kind.ILLUSTRATED else "Picture"
+    looks = ", ".join(trait.phrase for trait in persona.look.traits[:2])
+    said = [f"{medium} of {persona.display_name}, a {persona.look.noun} with {looks}", shot.expression]
+    said.append(f"in {shot.outfit}" if shot.outfit.startswith(("a ", "an ")) else f"in a {shot.outfit}")
+    said += [part for part in (shot.pose, f"with {shot.props}" if shot.props else "") if part]
+    return f"{', '.join(said)}, {place(shot.scene)}, {shot.light}."

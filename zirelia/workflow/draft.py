@@ -1,0 +1,121 @@
+"""The text of a post in the persona's voice: drafted, checked against the rules, the best of several kept.
+
+    post = draft(kit, subject, post)      # drafted, stored
+
+A draft that breaks a rule is asked for again with what is wrong, at most twice; then the post is held, not posted half-right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zirelia.definitions.answers import DraftAnswer
+from zirelia.domain.persona import Persona
+from zirelia.domain.post import Brief, Draft, Post, PostState, move
+from zirelia.domain.text import problems
+from zirelia.errors import BadAnswer, ConfigurationError
+from zirelia.ports import ChatRequest
+from zirelia.workflow.accounts import ask
+from zirelia.workflow.kit import Kit, Subject
+
+ROUNDS = 3
+RECENT_TEXTS = 30
+DEFAULT_CAPTION_LIMIT = 2200
+
+
+def draft(kit: Kit, subject: Subject, post: Post) -> Post:
+    """Writes the text and moves the post to `drafted`. Raises BadAnswer when no draft keeps the rules."""
+    persona, brief = subject.persona, post.brief
+    if brief is None:
+        raise ConfigurationError(f"post {post.id} has no brief to write about")
+    recent = _recent_captions(kit, post)
+    limit = _caption_limit(kit, persona, post)
+    kit.watcher.step("draft")
+    kept: list[Draft] = []
+    complaints: tuple[str, ...] = ()
+    for round_number in range(ROUNDS):
+        for candidate in range(kit.candidates):
+            turn = round_number * kit.candidates + candidate + 1
+            written, raw = _write(kit, persona, post, brief, complaints, limit, turn)
+            found = problems(written, persona, caption_limit=limit, recent=recent)
+            if not found:
+                kept.append(written)
+            else:
+                complaints = found
+            kit.watcher.progress(turn / (ROUNDS * kit.candidates), f"draft {turn}")
+        if kept:
+            break
+        kit.watcher.note("; ".join(complaints))
+    if not kept:
+        raise BadAnswer("no draft kept the rules: " + "; ".join(complaints), provider=kit.chat.facts().backend, raw=raw)
+    best = _best(kit, kept, brief, recent)
+    drafted = post.model_copy(update={"draft": best})
+    drafted, event = move(drafted, PostState.DRAFTED, at=kit.now(), actor="drafter")
+    kit.store.save_post(drafted, expected_version=post.version, events=[event])
+    kit.watcher.done(best.caption.splitlines()[0][:80])
+    return drafted
+
+
+def _write(
+    kit: Kit, persona: Persona, post: Post, brief: Brief, complaints: Sequence[str], limit: int, turn: int
+) -> tuple[Draft, str]:
+    agent, voice = kit.agents["drafter"], persona.voice
+    tone = f"{', '.join(voice.tone)}. {voice.style} Language: {voice.language}. Emoji: {voice.emoji}."
+    if voice.catchphrases:
+        tone += f" She sometimes says: {'; '.join(voice.catchphrases)}."
+    system, user = agent.render(
+        {
+            "name": persona.display_name,
+            "voice": tone,
+            "examples": list(voice.examples) or None,
+            "brief": _brief_lines(brief),
+            "avoid": [*voice.avoid, *persona.boundaries.topics] or None,
+            "limits": f"at most {limit} characters",
+            "note": "; ".join(complaints) or None,
+        }
+    )
+    request = ChatRequest(
+        system=system,
+        user=user,
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+        seed=post.id * 100 + turn,
+    )
+    answer = ask(kit, post, "drafter", request, DraftAnswer, turn=turn)
+    tags = [*persona.voice.hashtags, *answer.value.hashtags]
+    unique = {tag.lower(): tag for tag in reversed(tags)}
+    hashtags = tuple(dict.fromkeys(unique[tag.lower()] for tag in tags))[:8]
+    return Draft(
+        caption=answer.value.caption, hashtags=hashtags, alt_text=answer.value.alt_text, voice=answer.model
+    ), answer.raw
+
+
+def _brief_lines(brief: Brief) -> list[str]:
+    lines = [f"topic: {brief.topic}", f"today: {brief.angle}", f"she {brief.activity}", f"place: {brief.scene}"]
+    return [*lines, f"occasion: {brief.occasion}"] if brief.occasion else lines
+
+
+def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]) -> Draft:
+    """The draft closest to the brief and farthest from recent posts, by embeddings where there are any."""
+    if len(drafts) == 1 or kit.embedder is None:
+        return drafts[0]
+    asked = f"{brief.topic}. {brief.angle} {brief.activity}, {brief.scene}"
+    vectors = kit.embedder.embed([asked, *(d.caption for d in drafts), *recent])
+    wish, written, past = vectors[0], vectors[1 : 1 + len(drafts)], vectors[1 + len(drafts) :]
+    scores = written @ wish
+    if len(past):
+        scores = scores - 0.5 * (written @ past.T).max(axis=1)
+    return drafts[int(scores.argmax())]
+
+
+def _recent_captions(kit: Kit, post: Post) -> tuple[str, ...]:
+    shown = frozenset(PostState) - {PostState.REJECTED}
+    posts = kit.store.posts(persona=post.persona, states=shown, limit=RECENT_TEXTS)
+    return tuple(other.draft.caption for other in posts if other.draft is not None and other.id != post.id)
+
+
+def _caption_limit(kit: Kit, persona: Persona, post: Post) -> int:
+    """What is left for the caption on the tightest channel, after hashtags and the disclosure line."""
+    limits = [kit.channels[name].capabilities().caption_limit for name in persona.channels if name in kit.channels]
+    reserved = len(post.disclosure or "") + 120
+    return max(80, min([*limits, DEFAULT_CAPTION_LIMIT]) - reserved)
