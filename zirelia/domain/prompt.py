@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from zirelia.domain.lora import LoraChoice
 from zirelia.domain.persona import Look
@@ -186,17 +187,21 @@ def _cleaned(part: str, look: Look, lora: LoraChoice | None, notes: list[str]) -
 
 def _without(part: str, words: str) -> str:
     """The part without the words, whatever their case and whether spaces or hyphens join them."""
-    joined = r"[\s-]+".join(re.escape(word) for word in re.split(r"[\s-]+", words) if word)
-    if not joined:
-        return part
-    pattern = re.compile(rf"(?<!\w){joined}(?!\w)", re.IGNORECASE)
-    if not pattern.search(part):
+    pattern = _saying(words)
+    if pattern is None or not pattern.search(part):
         return part
     rest = re.sub(r"\s+", " ", pattern.sub("", part))
     rest = re.sub(r"(?i)\b(with|wearing) and\b", r"\1", re.sub(r"\s*,[\s,]*", ", ", rest)).strip(" ,;")
     rest = re.sub(r"(?i)(\s*\b(with|wearing|and|an?|the|in|on|at|of|her|his))+$", "", rest)
     # what is left of "with short hair" is no phrase any more
     return rest if re.search(r"\w", rest) else ""
+
+
+@lru_cache(maxsize=512)
+def _saying(words: str) -> re.Pattern[str] | None:
+    """What finds the words; None when there are none. Kept, because a look's words are searched for in every prompt."""
+    joined = r"[\s-]+".join(re.escape(word) for word in re.split(r"[\s-]+", words) if word)
+    return re.compile(rf"(?<!\w){joined}(?!\w)", re.IGNORECASE) if joined else None
 
 
 def _to_raise(repair: Repair, framing: Framing) -> str:

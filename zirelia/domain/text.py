@@ -35,8 +35,9 @@ def problems(draft: Draft, persona: Persona, *, caption_limit: int, recent: Sequ
         found.append("this caption was posted before; write another one")
     for sentence in repeated_sentences(caption):
         found.append(f"do not repeat '{sentence}'")
-    if plain(caption) in {plain(example) for example in persona.voice.examples}:
-        found.append("do not copy an example")
+    copied = {plain(s) for s in sentences(caption)} & {plain(s) for e in persona.voice.examples for s in sentences(e)}
+    if copied:
+        found.append("do not copy the example posts; write something of your own")
     return tuple(found)
 
 
@@ -52,11 +53,16 @@ def plain(text: str) -> str:
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
 
 
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a text that are longer than a few letters."""
+    return tuple(s.strip() for s in re.split(r"(?<=[.!?…])\s+|\n+", text) if len(s.strip()) > 8)
+
+
 def repeated_sentences(text: str) -> tuple[str, ...]:
     """Sentences that the text says more than once, in order of appearance."""
-    sentences = [s.strip() for s in re.split(r"(?<=[.!?…])\s+|\n+", text) if len(s.strip()) > 8]
+    said = sentences(text)
     seen: dict[str, int] = {}
-    for sentence in sentences:
+    for sentence in said:
         seen[plain(sentence)] = seen.get(plain(sentence), 0) + 1
-    first = {plain(sentence): sentence for sentence in reversed(sentences)}
+    first = {plain(sentence): sentence for sentence in reversed(said)}
     return tuple(first[key] for key, count in seen.items() if count > 1)

@@ -152,6 +152,7 @@ class Studio:
             budget=Budget(month_usd=settings.budget.month_usd, post_usd=settings.budget.post_usd),
             attempts=settings.critic.attempts,
             candidates=settings.chat.candidates if embedded else 1,
+            short_voice=embedded,
             image_steps=adapters.image_steps(settings, self.choices["image"]),
             vision=self.vision.facts() if self.vision else None,
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,

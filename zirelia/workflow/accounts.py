@@ -7,6 +7,7 @@ A ledger row `intent` is committed before the call and closed after it; a call t
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from pydantic import BaseModel
 
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Post
-from zirelia.errors import BudgetExceeded, ProviderError, ProviderTimeout
-from zirelia.ports import Answer, BackendFacts, ChatRequest, PaidCall
+from zirelia.errors import BudgetExceeded, MediaError, ProviderError, ProviderTimeout
+from zirelia.ports import Answer, BackendFacts, ChatRequest, PaidCall, Usage
 from zirelia.workflow.kit import Kit
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -28,23 +29,27 @@ def month_start(now: datetime) -> datetime:
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def spent(kit: Kit, persona: str) -> float:
-    """US dollars charged to the persona in this calendar month (UTC), open intents at their estimate."""
-    return sum(row.charged_usd for row in kit.store.ledger(persona=persona, since=month_start(kit.now())))
+def spent(kit: Kit, persona: str, *, but: str = "") -> float:
+    """US dollars charged to the persona in this calendar month (UTC), open intents at their estimate; without row `but`."""
+    rows = kit.store.ledger(persona=persona, since=month_start(kit.now()))
+    return sum(row.charged_usd for row in rows if row.id != but)
 
 
-def check_budget(kit: Kit, post: Post, estimate: float) -> None:
-    """Raises BudgetExceeded when a call of that estimate would break a cap of the month or of the post."""
+def check_budget(kit: Kit, post: Post, estimate: float, *, row: str = "") -> None:
+    """Raises BudgetExceeded when a call of that estimate would break a cap of the month or of the post.
+
+    row: the call's own row, which a resumed call has in the ledger already.
+    """
     if estimate <= 0:
         return
-    month, cap = spent(kit, post.persona), kit.budget.month_usd
+    month, cap = spent(kit, post.persona, but=row), kit.budget.month_usd
     if cap is not None and month + estimate > cap:
         raise BudgetExceeded(
             f"{post.persona} has spent ${month:.2f} of ${cap:.2f} this month; the next call may cost ${estimate:.2f}",
             hint="raise ZIRELIA_BUDGET_MONTH_USD or wait for the next month",
         )
     if kit.budget.post_usd is not None:
-        so_far = sum(row.charged_usd for row in kit.store.ledger(post_id=post.id))
+        so_far = sum(other.charged_usd for other in kit.store.ledger(post_id=post.id) if other.id != row)
         if so_far + estimate > kit.budget.post_usd:
             raise BudgetExceeded(
                 f"post {post.id} has cost ${so_far:.2f} of ${kit.budget.post_usd:.2f}; the next call may cost ${estimate:.2f}",
@@ -53,10 +58,14 @@ def check_budget(kit: Kit, post: Post, estimate: float) -> None:
 
 
 class Call:
-    """One open ledger row; `cost`, `tokens_in` and `tokens_out` are filled in before it closes."""
+    """One open ledger row; `cost`, `tokens_in` and `tokens_out` are filled in before it closes.
+
+    resumed: an earlier try of this call had already created something at the provider.
+    """
 
     def __init__(self, paid: PaidCall) -> None:
         self.paid = paid
+        self.resumed = paid.external_id is not None
         self.cost = 0.0
         self.tokens_in = 0
         self.tokens_out = 0
@@ -65,9 +74,10 @@ class Call:
 @contextmanager
 def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
     """A ledger row around one call. `key` names the call within the post, so that a resumed call finds its row again."""
-    check_budget(kit, post, estimate)
+    row = _row_for(kit, post, key)
+    check_budget(kit, post, estimate, row=row)
     entry = LedgerEntry(
-        id=f"{post.slot_id}/{key}",
+        id=row,
         at=kit.now(),
         persona=post.persona,
         post_id=post.id,
@@ -85,9 +95,7 @@ def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, e
         yield call
         cost = call.cost
     except BaseException as error:
-        # a provider that refused took no money; one that went silent may have
-        certain = isinstance(error, ProviderError) and not isinstance(error, ProviderTimeout)
-        state, note = (LedgerState.FAILED if certain else LedgerState.UNKNOWN), type(error).__name__
+        state, note, cost = _outcome(error, call), type(error).__name__, call.cost or None
         raise
     finally:
         kit.store.close_call(
@@ -104,12 +112,42 @@ def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, e
         )
 
 
+def _row_for(kit: Kit, post: Post, key: str) -> str:
+    """The id of the call's row: that of an unfinished try, or a new one when a finished one was lost to a crash."""
+    over = {
+        row.id
+        for row in kit.store.ledger(post_id=post.id)
+        if row.state is LedgerState.DONE or (row.state is LedgerState.FAILED and row.cost_usd)
+    }
+    names = itertools.chain((f"{post.slot_id}/{key}",), (f"{post.slot_id}/{key}~{n}" for n in itertools.count(2)))
+    return next(name for name in names if name not in over)
+
+
+def _outcome(error: BaseException, call: Call) -> LedgerState:
+    """Failed when certainly nothing more comes of the call, so that it may be made anew; else unknown."""
+    if isinstance(error, MediaError):
+        return LedgerState.FAILED
+    # a provider that refused took no money; one that went silent may have
+    if not isinstance(error, ProviderError) or isinstance(error, ProviderTimeout):
+        return LedgerState.UNKNOWN
+    if call.paid.external_id is None:
+        return LedgerState.FAILED
+    # something was created: it is looked at once more, by a resumed call, before it is given up
+    return LedgerState.FAILED if call.resumed and not error.retryable else LedgerState.UNKNOWN
+
+
 def ask(kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1) -> Answer[Schema]:
     """One question to the chat model, counted. `turn` tells several questions of one role for one post apart."""
     # the version tells a second production of the same post from the first, whose rows are closed
     key = f"{role}/{post.version}.{turn}"
     with counted(kit, post, role, kit.chat.facts(), key=key, estimate=kit.chat_estimate_usd) as call:
-        answer = kit.chat.ask(request, schema)
+        try:
+            answer = kit.chat.ask(request, schema)
+        except ProviderError as error:
+            # wrong answers are paid for like right ones
+            usage: Usage = getattr(error, "usage", Usage())
+            call.cost, call.tokens_in, call.tokens_out = usage.cost_usd, usage.tokens_in, usage.tokens_out
+            raise
         call.cost = answer.usage.cost_usd
         call.tokens_in, call.tokens_out = answer.usage.tokens_in, answer.usage.tokens_out
         return answer

@@ -11,13 +11,14 @@ from zirelia.domain.persona import Kind, Persona
 from zirelia.domain.post import Post
 from zirelia.domain.prompt import place
 from zirelia.domain.shot import Attempt, Shot
+from zirelia.errors import BudgetExceeded, ProviderError
 from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
 
 
 def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
-    """Alt text for the attempt. Raises what the vision model raises."""
+    """Alt text for the attempt; read off the shot when no vision model could say what it sees."""
     written = shot_in_words(subject.persona, attempt.shot)
     if not kit.chat.vision:
         return written
@@ -30,7 +31,12 @@ def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
         temperature=agent.temperature,
         max_tokens=agent.max_tokens,
     )
-    return ask(kit, post, "captioner", request, CaptionAnswer, turn=attempt.number).value.alt_text
+    try:
+        return ask(kit, post, "captioner", request, CaptionAnswer, turn=attempt.number).value.alt_text
+    except (ProviderError, BudgetExceeded) as error:
+        # a picture that passed is not thrown away for want of words that a person reads anyway
+        kit.watcher.note(f"alt text from the shot: {error.message}")
+        return written
 
 
 def shot_in_words(persona: Persona, shot: Shot) -> str:

@@ -7,11 +7,13 @@ A draft that breaks a rule is asked for again with what is wrong, at most twice;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from zirelia.definitions.answers import DraftAnswer
+from zirelia.definitions.answers import DraftAnswer, ShortDraftAnswer
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Draft, Post, PostState, move
+from zirelia.domain.prompt import place
 from zirelia.domain.text import problems
 from zirelia.errors import BadAnswer, ConfigurationError
 from zirelia.ports import ChatRequest
@@ -20,6 +22,8 @@ from zirelia.workflow.kit import Kit, Subject
 
 ROUNDS = 3
 RECENT_TEXTS = 30
+NEAR = 0.7
+"""Similarity to the brief above which nearer is not better, in cosine."""
 DEFAULT_CAPTION_LIMIT = 2200
 
 
@@ -36,7 +40,14 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
     for round_number in range(ROUNDS):
         for candidate in range(kit.candidates):
             turn = round_number * kit.candidates + candidate + 1
-            written, raw = _write(kit, persona, post, brief, complaints, limit, turn)
+            try:
+                written, raw = _write(kit, persona, post, brief, complaints, limit, turn)
+            except BadAnswer as error:
+                # one of several drafts that misses its form is one draft fewer; the only one is the model's failure
+                if kit.candidates == 1:
+                    raise
+                complaints, raw = (error.message,), error.raw
+                continue
             found = problems(written, persona, caption_limit=limit, recent=recent)
             if not found:
                 kept.append(written)
@@ -59,6 +70,8 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
 def _write(
     kit: Kit, persona: Persona, post: Post, brief: Brief, complaints: Sequence[str], limit: int, turn: int
 ) -> tuple[Draft, str]:
+    if kit.short_voice:
+        return _write_short(kit, persona, post, brief, turn)
     agent, voice = kit.agents["drafter"], persona.voice
     tone = f"{', '.join(voice.tone)}. {voice.style} Language: {voice.language}. Emoji: {voice.emoji}."
     if voice.catchphrases:
@@ -90,6 +103,25 @@ def _write(
     ), answer.raw
 
 
+def _write_short(kit: Kit, persona: Persona, post: Post, brief: Brief, turn: int) -> tuple[Draft, str]:
+    """By a tiny model: two sentences of its own; hashtags and alt text are read off the brief."""
+    agent = kit.agents["short_drafter"]
+    scene = f"{persona.display_name} {brief.activity}, {place(brief.scene)}, {brief.light}. The topic is {brief.topic}."
+    system, user = agent.render({"name": persona.display_name, "bio": persona.bio.split(".")[0], "scene": scene})
+    request = ChatRequest(
+        system=system,
+        user=user,
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+        seed=post.id * 100 + turn,
+    )
+    answer = ask(kit, post, "drafter", request, ShortDraftAnswer, turn=turn)
+    words = [word for word in re.findall(r"[a-z]+", f"{brief.topic} {brief.scene}".lower()) if len(word) > 3]
+    hashtags = tuple(dict.fromkeys([*persona.voice.hashtags, *words]))[:5]
+    alt_text = f"{persona.display_name}, {place(brief.scene)}, {brief.light}."
+    return Draft(caption=answer.value.spelt(), hashtags=hashtags, alt_text=alt_text, voice=answer.model), answer.raw
+
+
 def _brief_lines(brief: Brief) -> list[str]:
     lines = [f"topic: {brief.topic}", f"today: {brief.angle}", f"she {brief.activity}", f"place: {brief.scene}"]
     return [*lines, f"occasion: {brief.occasion}"] if brief.occasion else lines
@@ -102,7 +134,8 @@ def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]
     asked = f"{brief.topic}. {brief.angle} {brief.activity}, {brief.scene}"
     vectors = kit.embedder.embed([asked, *(d.caption for d in drafts), *recent])
     wish, written, past = vectors[0], vectors[1 : 1 + len(drafts)], vectors[1 + len(drafts) :]
-    scores = written @ wish
+    # beyond NEAR a draft only says the brief again
+    scores = (written @ wish).clip(max=NEAR)
     if len(past):
         scores = scores - 0.5 * (written @ past.T).max(axis=1)
     return drafts[int(scores.argmax())]

@@ -44,6 +44,7 @@ class Kit:
     """Everything a use case may touch.
 
     candidates: drafts written for one post, of which the best is kept; one is enough for a large model.
+    short_voice: the chat model is a tiny one: it is asked for less, and what it cannot do is said plainly.
     image_steps: the profile's own step count, from which a repair may raise it; None where the backend decides.
     vision, vision_estimate_usd: the critic's vision model, if it has one, and what judging one picture may cost at most.
     chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
@@ -63,6 +64,7 @@ class Kit:
     budget: Budget = Budget()
     attempts: int = MAX_ATTEMPTS
     candidates: int = 1
+    short_voice: bool = False
     chat_estimate_usd: float = 0.0
     image_steps: int | None = None
     vision: BackendFacts | None = None

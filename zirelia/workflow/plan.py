@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from zirelia.definitions.answers import plan_answer
+from zirelia.definitions.answers import choice_answer, plan_answer
 from zirelia.domain.cadence import holiday_on
 from zirelia.domain.persona import Persona, Routine
 from zirelia.domain.post import Brief, Post, PostState
@@ -63,11 +63,15 @@ def plan(kit: Kit, subject: Subject, post: Post) -> Post:
         }
     )
     request = ChatRequest(system=system, user=user, temperature=agent.temperature, max_tokens=agent.max_tokens, seed=post.id)
-    answer = ask(kit, post, "planner", request, plan_answer(len(options)))
-    chosen = options[answer.value.choice - 1]
+    if kit.short_voice:
+        chosen = options[ask(kit, post, "planner", request, choice_answer(len(options))).value.choice - 1]
+        angle = f"{persona.display_name} {chosen.activity}"
+    else:
+        answer = ask(kit, post, "planner", request, plan_answer(len(options)))
+        chosen, angle = options[answer.value.choice - 1], answer.value.angle
     brief = Brief(
         topic=chosen.topic,
-        angle=answer.value.angle,
+        angle=angle,
         activity=chosen.activity,
         scene=chosen.scene,
         light=chosen.light,

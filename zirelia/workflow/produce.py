@@ -14,12 +14,12 @@ from zirelia.domain.post import Event, Post, PostState, move
 from zirelia.errors import (
     BudgetExceeded,
     ConfigurationError,
-    ConsentRequired,
     IllegalTransition,
     MediaError,
     OfflineViolation,
     ProviderError,
 )
+from zirelia.workflow.consent import check_consent
 from zirelia.workflow.draft import draft
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.plan import plan
@@ -38,7 +38,7 @@ def produce(kit: Kit, subject: Subject, slot: Slot | None = None) -> Post:
     """
     persona = subject.persona
     now = kit.now()
-    _check_consent(kit, subject)
+    check_consent(kit, subject)
     if slot is None:
         slot = next_slot(persona.cadence, persona.name, now, kit.store.taken_slots(persona.name))
     if slot is None:
@@ -62,7 +62,7 @@ def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
 
     Raises Conflict when another process is at work on it.
     """
-    _check_consent(kit, subject)
+    check_consent(kit, subject)
     with kit.store.lock(f"produce-{post_id}"):
         post = kit.store.get_post(post_id)
         try:
@@ -80,6 +80,7 @@ def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
 
 def retry(kit: Kit, subject: Subject, post_id: int) -> Post:
     """Tries a held post again from the part that failed. Raises IllegalTransition for a post that is not held."""
+    check_consent(kit, subject)
     post = kit.store.get_post(post_id)
     if post.state is not PostState.HELD:
         raise IllegalTransition(f"post {post_id} is {post.state}; only a held post can be tried again")
@@ -97,18 +98,10 @@ def unfinished(kit: Kit, persona: str) -> tuple[Post, ...]:
 def hold(kit: Kit, post_id: int, because: str) -> Post:
     """Holds the post, as it is stored, with the reason."""
     stored = kit.store.get_post(post_id)
-    best = max((a for a in stored.attempts if a.verdict), key=lambda a: a.verdict.score if a.verdict else 0, default=None)
+    # a picture that nobody could judge is chosen only when there is no other: a person may want to see it
+    best = max(stored.attempts, key=lambda a: (a.verdict.passed, a.verdict.score) if a.verdict else (False, -1.0), default=None)
     if best is not None:
         stored = stored.model_copy(update={"chosen": best.number})
     held, event = move(stored, PostState.HELD, at=kit.now(), actor="studio", because=because)
     kit.store.save_post(held, expected_version=stored.version, events=[event])
     return held
-
-
-def _check_consent(kit: Kit, subject: Subject) -> None:
-    persona = subject.persona
-    if not persona.consent.valid_on(kit.now().astimezone(persona.cadence.zone).date()):
-        raise ConsentRequired(
-            f"the consent for {persona.consent.person}'s likeness ended on {persona.consent.expires}",
-            hint=f"record a new consent in the pack of '{persona.name}'",
-        )

@@ -13,6 +13,7 @@ from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.publication import Publication, PublicationState, Receipt, publication_id
 from zirelia.errors import ConfigurationError, IllegalTransition, ProviderError, ZireliaError
 from zirelia.ports import Channel, Plan, Uncertain
+from zirelia.workflow.consent import check_consent
 from zirelia.workflow.kit import Kit, Subject
 
 _ACTOR = "publisher"
@@ -21,8 +22,9 @@ _ACTOR = "publisher"
 def publish(kit: Kit, subject: Subject, post_id: int) -> Post:
     """Publishes on all of the persona's channels; a post that is published already comes back unchanged.
 
-    Raises IllegalTransition for a post that nobody approved, Conflict when another process is publishing it right now, and
-    ProviderError when a channel refused (the post is approved again, and the channels that took it keep their receipts).
+    Raises IllegalTransition for a post that nobody approved, ConsentRequired when a likeness has none, Conflict when another
+    process is publishing it right now, and ProviderError when a channel refused (the post is approved again, and the channels
+    that took it keep their receipts).
     """
     with kit.store.lock(f"publish-{post_id}"):
         post = kit.store.get_post(post_id)
@@ -30,15 +32,17 @@ def publish(kit: Kit, subject: Subject, post_id: int) -> Post:
             return post
         if post.state not in {PostState.APPROVED, PostState.PUBLISHING, PostState.UNKNOWN}:
             raise IllegalTransition(f"post {post_id} is {post.state}, not approved", hint=f"zirelia approve {post_id}")
+        check_consent(kit, subject)
         channels = _channels(kit, subject)
         plans = {name: _plan(kit, subject, post, channel) for name, channel in channels.items()}
         failures: list[ZireliaError] = []
         for name, channel in channels.items():
             try:
-                post = _send(kit, post, channel, plans[name])
+                _send(kit, kit.store.get_post(post_id), channel, plans[name])
             except ProviderError as error:
                 failures.append(error)
-        post = _settle(kit, post)
+        # as it is stored: a channel that refused has moved it, and raised instead of answering
+        post = _settle(kit, kit.store.get_post(post_id))
         if failures and post.state is not PostState.UNKNOWN:
             raise failures[0]
         return post
@@ -89,22 +93,22 @@ def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
     )
 
 
-def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> Post:
+def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> None:
     """One channel. Sends only what was never sent, or what the platform certainly does not have."""
     known = kit.store.publication(plan.publication_id)
     if known is not None and known.state is PublicationState.PUBLISHED:
-        return post
+        return
     if known is not None and known.state in {PublicationState.SENDING, PublicationState.UNKNOWN}:
         try:
             receipt = channel.reconcile(plan.publication_id)
         except ProviderError as error:
             kit.store.save_publication(_now(kit, known, PublicationState.UNKNOWN, note=error.message))
-            return post
+            return
         if receipt is not None:
             kit.store.save_publication(_now(kit, known, PublicationState.PUBLISHED, receipt=receipt))
-            return post
+            return
     sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now())
-    post = _intend(kit, post, sending)
+    _intend(kit, post, sending)
     kit.watcher.step("publish", channel.name)
     try:
         answer = channel.submit(plan)
@@ -118,10 +122,9 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> Post:
     else:
         kit.watcher.done(answer.url)
         kit.store.save_publication(_now(kit, sending, PublicationState.PUBLISHED, receipt=answer))
-    return post
 
 
-def _intend(kit: Kit, post: Post, sending: Publication) -> Post:
+def _intend(kit: Kit, post: Post, sending: Publication) -> None:
     """Commits that the call is about to be made: the publication's row and the post's state, together."""
     version, events = post.version, []
     if post.state is PostState.UNKNOWN:
@@ -134,7 +137,6 @@ def _intend(kit: Kit, post: Post, sending: Publication) -> Post:
         kit.store.save_post(post, expected_version=version, events=events, publication=sending)
     else:
         kit.store.save_publication(sending)
-    return post
 
 
 def _settle(kit: Kit, post: Post) -> Post:

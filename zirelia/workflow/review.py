@@ -13,12 +13,17 @@ from zirelia.domain.verdict import Repair, RepairKind
 from zirelia.errors import IllegalTransition
 from zirelia.workflow.kit import Kit
 
+APPROVABLE = frozenset({PostState.AWAITING_REVIEW, PostState.HELD})
 EDITABLE = frozenset({PostState.AWAITING_REVIEW, PostState.APPROVED, PostState.HELD})
 
 
 def approve(kit: Kit, post_id: int, *, by: str, because: str | None = None) -> Post:
     """Approves. A held post needs a reason, which is kept as an override. Raises IllegalTransition."""
     post = kit.store.get_post(post_id)
+    if post.state not in APPROVABLE:
+        raise IllegalTransition(
+            f"post {post_id} is {post.state} and cannot be approved", hint="approvable: " + ", ".join(sorted(APPROVABLE))
+        )
     override = post.state is PostState.HELD
     if override and not because:
         raise IllegalTransition(
@@ -34,6 +39,8 @@ def reject(kit: Kit, post_id: int, *, by: str, because: str) -> Post:
 def request_changes(kit: Kit, post_id: int, *, by: str, because: str) -> Post:
     """Sends the post back to be shot anew with the note; `produce.resume` does the work."""
     post = kit.store.get_post(post_id)
+    if post.draft is None:
+        raise IllegalTransition(f"post {post_id} has no text to make a picture for", hint=f"zirelia retry {post_id}")
     return _decide(kit, post, DecisionKind.REQUEST_CHANGES, PostState.DRAFTED, by=by, because=because)
 
 

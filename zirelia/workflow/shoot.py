@@ -2,7 +2,8 @@
 
     post = shoot(kit, subject, post)      # awaiting_review, or held with the reason
 
-Every attempt is stored with its verdict before the next one starts, so that a crash continues where it stopped.
+An attempt is stored before its ledger row closes, and its verdict before the next one starts, so that a crash continues where
+it stopped and pays for nothing twice.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.prompt import compose, repair_shot, seed_for
-from zirelia.domain.shot import Attempt, Shot
+from zirelia.domain.shot import Attempt, ImagePrompt, Shot
 from zirelia.domain.verdict import Finding, Outcome, Repair, RepairKind, fold, repairs_for
-from zirelia.errors import ConfigurationError
+from zirelia.errors import ConfigurationError, ProviderError
 from zirelia.ports import Exhibit
-from zirelia.workflow.accounts import counted
+from zirelia.workflow.accounts import Call, counted
 from zirelia.workflow.describe import describe
 from zirelia.workflow.direct import direct
 from zirelia.workflow.kit import Kit, Subject
@@ -41,11 +42,14 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
         post = directed
     made = list(_this_round(kit, post))
     while not _finished(kit, made):
-        number = len(post.attempts) + 1
-        attempt = _attempt(kit, subject, post, shot, number, made, notes)
-        kit.store.add_attempt(post.id, attempt)
-        post = kit.store.get_post(post.id)
-        made.append(attempt)
+        if made and made[-1].verdict is None:
+            attempt = made.pop()  # a crash took its verdict
+        else:
+            attempt = _attempt(kit, subject, post, shot, len(post.attempts) + 1, made, notes)
+            post = kit.store.get_post(post.id)
+        judged = critique(kit, subject, post, attempt)
+        post = _with_verdict(kit, post, judged)
+        made.append(judged)
     return _choose(kit, subject, post, made)
 
 
@@ -56,10 +60,15 @@ def _this_round(kit: Kit, post: Post) -> tuple[Attempt, ...]:
 
 
 def _finished(kit: Kit, made: Sequence[Attempt]) -> bool:
-    if not made:
-        return False
-    last = made[-1].verdict
-    return len(made) >= kit.attempts or (last is not None and (last.passed or last.hold))
+    last = made[-1].verdict if made else None
+    return last is not None and (len(made) >= kit.attempts or last.passed or last.hold)
+
+
+def _with_verdict(kit: Kit, post: Post, judged: Attempt) -> Post:
+    attempts = tuple(judged if attempt.number == judged.number else attempt for attempt in post.attempts)
+    after = post.model_copy(update={"attempts": attempts, "version": post.version + 1, "updated": kit.now()})
+    kit.store.save_post(after, expected_version=post.version)
+    return after
 
 
 def _attempt(
@@ -71,6 +80,7 @@ def _attempt(
     made: Sequence[Attempt],
     notes: tuple[Repair, ...],
 ) -> Attempt:
+    """One more picture, stored without a verdict."""
     persona = subject.persona
     vocabulary = kit.images.vocabulary()
     latest = repairs_for(made[-1].verdict) if made and made[-1].verdict else ()
@@ -94,15 +104,29 @@ def _attempt(
     kit.watcher.step("image", f"attempt {len(made) + 1} of {kit.attempts}: {prompt.text}")
     for repair in latest:
         kit.watcher.note(f"{repair.kind.replace('_', ' ')}: {repair.because}")
-    facts = kit.images.facts()
-    estimate = kit.images.estimate_usd(prompt)
-    with counted(kit, post, "image", facts, key=f"image/{number}", estimate=estimate) as call:
-        image = kit.images.make(prompt, lora=subject.lora, call=call.paid, progress=kit.watcher.progress)
-        call.cost = image.provenance.cost_usd
-    ref = kit.media.put(image.data, image.media_type)
+    return _drawn(kit, subject, post, number, shot, prompt, latest if made else notes)
+
+
+def _drawn(
+    kit: Kit, subject: Subject, post: Post, number: int, shot: Shot, prompt: ImagePrompt, repairs: tuple[Repair, ...]
+) -> Attempt:
+    call: Call | None = None
+    facts, estimate = kit.images.facts(), kit.images.estimate_usd(prompt)
+    try:
+        with counted(kit, post, "image", facts, key=f"image/{number}", estimate=estimate) as call:
+            image = kit.images.make(prompt, lora=subject.lora, call=call.paid, progress=kit.watcher.progress)
+            call.cost = image.provenance.cost_usd
+            ref = kit.media.put(image.data, image.media_type)
+            attempt = Attempt(number=number, shot=shot, image=ref, provenance=image.provenance, repairs=repairs)
+            kit.store.add_attempt(post.id, attempt)
+    except ProviderError as error:
+        if call is None or not call.resumed or error.retryable:
+            raise
+        # its row is closed as failed, so this orders anew, once
+        kit.watcher.note(f"what was ordered earlier came to nothing: {error.message}")
+        return _drawn(kit, subject, post, number, shot, prompt, repairs)
     kit.watcher.done(f"{ref.width}x{ref.height}, {image.provenance.seconds:.1f} s")
-    attempt = Attempt(number=number, shot=shot, image=ref, provenance=image.provenance, repairs=latest if made else notes)
-    return critique(kit, subject, post, attempt)
+    return attempt
 
 
 def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attempt:

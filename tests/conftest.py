@@ -1,0 +1,92 @@
+"""Fences around every test: no network but loopback, an own home folder, none of the developer's settings, a fixed clock.
+
+A test that needs the time takes `now` (and `later`); nothing in a test reads the wall clock or sleeps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+from zirelia.network import connections_outside
+
+# before anything imports torch or numpy: CI has two cores, and a thread for each core of the host is slower there
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "2")
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_FOREIGN_PREFIXES = ("OPENAI_", "REPLICATE_", "ZIRELIA_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "HF_", "XDG_")
+_FOREIGN = {
+    "LORA_TRIGGER_WORD",
+    "MIN_DAILY_POSTS",
+    "MAX_DAILY_POSTS",
+    "TIMEZONE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+}
+_SWITCHED_OFF = {
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_homes = itertools.count(1)
+
+# no deadline: the machine may be busy, and time is what benches measure
+settings.register_profile(
+    "dev", deadline=None, database=DirectoryBasedExampleDatabase(_REPOSITORY / ".hypothesis" / "examples")
+)
+settings.register_profile(
+    "ci", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def _home_of_homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, _home_of_homes: Path) -> Path:
+    """An empty folder that is HOME and the working folder; no setting of the developer's shell or .env is seen."""
+    for name in list(os.environ):
+        if name.upper().startswith(_FOREIGN_PREFIXES) or name.upper() in _FOREIGN:
+            monkeypatch.delenv(name)
+    for name, setting in _SWITCHED_OFF.items():
+        monkeypatch.setenv(name, setting)
+    folder = _home_of_homes / str(next(_homes))
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _network_off() -> Iterator[None]:
+    """Loopback only: a real peer in a test runs on this machine."""
+    with connections_outside(allowed=False):
+        yield
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Saturday morning."""
+    return datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def later(now: datetime) -> datetime:
+    """An hour after `now`."""
+    return now + timedelta(hours=1)

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from zirelia.critic.panel import CriticPanel
+from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind, Rubric, fold
+from zirelia.errors import BudgetExceeded, ConfigurationError, ProviderError
+from zirelia.ports import Exhibit
+
+IDENTITY, SAFETY = Criterion.IDENTITY, Criterion.SAFETY
+STRICT = Rubric(must_check=frozenset({IDENTITY, SAFETY}))
+
+
+def finding(criterion: Criterion = IDENTITY, outcome: Outcome = Outcome.PASSED, **more: object) -> Finding:
+    return Finding.model_validate(
+        {"criterion": criterion, "outcome": outcome, "instrument": "probe", "explanation": "seen", **more}
+    )
+
+
+class Probe:
+    """An instrument that does what the test says."""
+
+    def __init__(self, act: Callable[[], object], *criteria: Criterion, name: str = "probe") -> None:
+        self.name = name
+        self.criteria = frozenset(criteria or {IDENTITY, SAFETY})
+        self._act = act
+
+    def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
+        return self._act()  # type: ignore[return-value]
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def act() -> object:
+        raise error
+
+    return act
+
+
+@pytest.fixture
+def any_exhibit(exhibit: Callable[..., Exhibit]) -> Exhibit:
+    return exhibit(Image.new("RGB", (8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("act", "named"),
+    [
+        (raising(RuntimeError("token sk-secret")), "RuntimeError"),
+        (raising(MemoryError()), "MemoryError"),
+        (raising(SystemExit(3)), "SystemExit"),
+        (raising(BudgetExceeded("the budget of mira is spent")), "BudgetExceeded: the budget of mira is spent"),
+        (raising(ProviderError("no answer", provider="vision")), "ProviderError: vision: no answer"),
+        (lambda: None, "NoneType"),
+        (lambda: "passed", "str instead of findings"),
+        (lambda: {"passed": True}, "dict"),
+        (lambda: 1.0, "float"),
+        (lambda: ["passed"], "a str is no finding"),
+        (lambda: [finding(Criterion.LOOK)], "look is not its criterion"),
+        (lambda: [finding(SAFETY).model_copy(update={"score": float("nan")}), finding()], "score"),
+        (lambda: [finding(SAFETY).model_copy(update={"cost_usd": -1.0}), finding()], "cost_usd"),
+        (lambda: [finding(SAFETY).model_copy(update={"cost_usd": float("inf")}), finding()], "cost_usd"),
+        (lambda: [finding(SAFETY).model_copy(update={"outcome": "fine"}), finding()], "outcome"),
+        (lambda: [finding(SAFETY).model_copy(update={"explanation": ""}), finding()], "explanation"),
+        (lambda: [Finding.model_construct(criterion=SAFETY), finding()], "outcome"),
+    ],
+)
+def test_an_error_is_not_checked_and_never_passes(act: Callable[[], object], named: str, any_exhibit: Exhibit) -> None:
+    findings = CriticPanel([Probe(act)], expected=frozenset()).examine(any_exhibit)
+    assert {(f.criterion, f.outcome) for f in findings} == {
+        (IDENTITY, Outcome.NOT_CHECKED),
+        (SAFETY, Outcome.NOT_CHECKED),
+    }
+    assert all(named in f.explanation and f.explanation.startswith("probe ") for f in findings)
+    assert not any("sk-secret" in f.explanation for f in findings)
+    assert not fold(findings, STRICT).passed
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_an_instrument_that_hangs_is_left_behind_and_not_started_again(gate: threading.Event, any_exhibit: Exhibit) -> None:
+    calls = []
+
+    def hang() -> object:
+        calls.append(1)
+        gate.wait()
+        return [finding(), finding(SAFETY)]
+
+    panel = CriticPanel([Probe(hang)], time_limits={"probe": 0.02})
+    first = panel.examine(any_exhibit)
+    assert "gave no answer within 0.02 s" in first[0].explanation
+    assert first[0].seconds > 0
+    assert not fold(first, STRICT).passed
+    second = panel.examine(any_exhibit)
+    assert "still busy with an earlier picture" in second[0].explanation
+    assert not fold(second, STRICT).passed
+    assert calls == [1]
+
+
+def test_a_failure_inside_nonsense_still_counts_and_its_passes_do_not(any_exhibit: Exhibit) -> None:
+    answer = [finding(IDENTITY, Outcome.FAILED), finding(SAFETY), "nonsense"]
+    findings = CriticPanel([Probe(lambda: answer)], expected=frozenset()).examine(any_exhibit)
+    verdict = fold(findings, Rubric(must_check=frozenset()))
+    assert [f.criterion for f in verdict.failed] == [IDENTITY]
+    assert Outcome.PASSED not in {f.outcome for f in findings}
+
+
+def test_silence_and_missing_instruments_are_said_aloud(any_exhibit: Exhibit) -> None:
+    panel = CriticPanel([Probe(lambda: [finding()])], expected=frozenset({SAFETY, Criterion.ANATOMY}))
+    said = {f.criterion: f for f in panel.examine(any_exhibit)}
+    assert said[SAFETY].explanation == "probe said nothing of safety"
+    assert said[Criterion.ANATOMY].instrument == "panel"
+    assert said[Criterion.ANATOMY].outcome is Outcome.NOT_CHECKED
+    assert set(said) == {IDENTITY, SAFETY, Criterion.ANATOMY}
+
+
+def test_seconds_are_recorded_and_own_times_are_kept(any_exhibit: Exhibit) -> None:
+    untimed = Probe(lambda: [finding(), finding(SAFETY)], name="untimed")
+    timed = Probe(lambda: [finding(seconds=7.0, cost_usd=0.5)], IDENTITY, name="timed")
+    findings = CriticPanel([untimed, timed], expected=frozenset()).examine(any_exhibit)
+    assert findings[0].seconds == findings[1].seconds > 0
+    assert (findings[2].seconds, findings[2].cost_usd) == (7.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("instruments", "settings", "message"),
+    [
+        ([Probe(list), Probe(list)], {}, "the same name"),
+        ([Probe(list)], {"time_limit": 0}, "above zero"),
+        ([Probe(list)], {"time_limit": float("nan")}, "above zero"),
+        ([Probe(list)], {"time_limits": {"prove": 3.0}}, "names no instrument: prove"),
+    ],
+)
+def test_a_wrong_panel_is_refused(instruments: list[Probe], settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        CriticPanel(instruments, **settings)  # type: ignore[arg-type]
+
+
+acts = st.one_of(
+    st.just("raise"),
+    st.just("nonsense"),
+    st.lists(st.tuples(st.sampled_from(Criterion), st.sampled_from([*Outcome, "nan"])), max_size=6),
+)
+
+
+@given(
+    behaviours=st.lists(st.tuples(st.frozensets(st.sampled_from(Criterion), min_size=1), acts), max_size=4),
+    must=st.frozensets(st.sampled_from(Criterion)),
+    advisory=st.frozensets(st.sampled_from(Criterion)),
+)
+def test_only_a_checked_and_unfailed_picture_passes(
+    behaviours: list[tuple[frozenset[Criterion], object]], must: frozenset[Criterion], advisory: frozenset[Criterion]
+) -> None:
+    def act(plan: object) -> Callable[[], object]:
+        if plan == "raise":
+            return raising(OSError())
+        if plan == "nonsense":
+            return lambda: [object()]
+        assert isinstance(plan, list)
+        repair = Repair(kind=RepairKind.NEW_SEED, because="seen")
+        return lambda: [
+            finding(criterion).model_copy(update={"score": float("nan")})
+            if outcome == "nan"
+            else finding(criterion, outcome, repair=repair if outcome is Outcome.FAILED else None)
+            for criterion, outcome in plan
+        ]
+
+    probes = [Probe(act(plan), *criteria, name=f"probe{i}") for i, (criteria, plan) in enumerate(behaviours)]
+    findings = CriticPanel(probes).examine(None)  # type: ignore[arg-type]
+    verdict = fold(findings, Rubric(must_check=must, advisory=advisory - must))
+    outcomes = {c: {f.outcome for f in findings if f.criterion is c} for c in Criterion}
+    assert all(outcomes[c] for c in Criterion)
+    for probe, (criteria, plan) in zip(probes, behaviours, strict=True):
+        if plan in ("raise", "nonsense"):
+            mine = [f for f in findings if f.instrument == probe.name]
+            assert {f.criterion for f in mine} == criteria
+            assert {f.outcome for f in mine} == {Outcome.NOT_CHECKED}
+    if verdict.passed:
+        assert all(Outcome.PASSED in outcomes[c] for c in must)
+        assert not any(Outcome.FAILED in outcomes[c] for c in set(Criterion) - (advisory - must))

@@ -1,0 +1,204 @@
+"""Pictures on this machine: any diffusers text-to-image pipeline by name or folder, FLUX first of all.
+
+    maker = DiffusersImageMaker("black-forest-labs/FLUX.1-dev", PROFILES["vram24"])
+    made = maker.make(prompt, lora=lora, call=call, progress=progress)       # same prompt value, same pixels
+
+Noise always comes from a generator on the CPU, so a seed means the same on every device; equal pixels are promised on the
+same device and library versions. Knows nothing of personas, settings or money: it costs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from zirelia.domain.lora import Lora
+from zirelia.domain.shot import ImagePrompt, Provenance, ShotVocabulary
+from zirelia.errors import ConfigurationError, MediaError
+from zirelia.images.base import Base, BaseKey, is_warm, warm_base
+from zirelia.images.families import call_arguments, settings_for
+from zirelia.images.loras import wear
+from zirelia.images.pictures import encode_png, from_floats, prepare_start
+from zirelia.images.profiles import Profile
+from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_WAIT = 1.0
+_GRID = 16
+_DEFAULT_SIDE = 1024
+_PROVIDER = "diffusers"
+
+
+class DiffusersImageMaker:
+    """`ports.ImageMaker` over a warm diffusers pipeline; makers of the same model and profile share it.
+
+    Args:
+        model: a hub name such as "black-forest-labs/FLUX.1-schnell", or a folder with model_index.json.
+        profile: how to run it, see `profiles`.
+        name: what provenance calls the model; the hub name, or the folder's name, when left out.
+        revision: a branch, tag or commit of the hub.
+        vocabulary: the words that a small model can draw; None for one that is not limited.
+        offline: load from this machine only.
+        token: for gated models of the hub.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        profile: Profile,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        vocabulary: ShotVocabulary | None = None,
+        offline: bool = False,
+        token: SecretStr | None = None,
+    ) -> None:
+        self._key = BaseKey(str(model), revision, profile)
+        self._profile = profile
+        self._name = name or (Path(model).name if Path(model).is_dir() else str(model))
+        self._vocabulary = vocabulary
+        self._offline = offline
+        self._token = token
+
+    def __repr__(self) -> str:
+        return f"DiffusersImageMaker({self._name!r}, {self._profile!r})"
+
+    def facts(self) -> BackendFacts:
+        shown = {key: str(value) for key, value in asdict(self._profile).items() if value is not None}
+        return BackendFacts(
+            backend=_PROVIDER,
+            model=self._name,
+            local=True,
+            paid=False,
+            details=shown | {"loaded": "yes" if is_warm(self._key) else "no"},
+        )
+
+    def vocabulary(self) -> ShotVocabulary | None:
+        return self._vocabulary
+
+    def size(self) -> tuple[int, int]:
+        """The profile's, else the size that the folder's autoencoder was trained at, else 1024 x 1024."""
+        if self._profile.width is not None and self._profile.height is not None:
+            return self._profile.width, self._profile.height
+        side = _trained_side(Path(self._key.model))
+        return side, side
+
+    def estimate_usd(self, prompt: ImagePrompt) -> float:  # noqa: ARG002 - the port's signature
+        return 0.0
+
+    def make(
+        self,
+        prompt: ImagePrompt,
+        *,
+        lora: Lora | None,
+        start_from: bytes | None = None,
+        call: PaidCall,  # noqa: ARG002 - nothing is paid here, and a resumed call draws the same pixels again
+        progress: Progress,
+    ) -> MadeImage:
+        """One PNG. An error raised by `progress` ends the drawing after the current step and comes through."""
+        _check_size(prompt)
+        start = None if start_from is None else prepare_start(start_from, width=prompt.width, height=prompt.height)
+        progress(0.0, f"preparing {self._name}")
+        base = warm_base(
+            self._key, local_only=self._offline, token=None if self._token is None else self._token.get_secret_value()
+        )
+        _acquire(base, progress)
+        try:
+            began = time.monotonic()
+            image, used = self._draw(base, prompt, lora, start, progress)
+            seconds = time.monotonic() - began
+        finally:
+            base.lock.release()
+        return MadeImage(
+            data=encode_png(image),
+            media_type="image/png",
+            provenance=Provenance(
+                backend=_PROVIDER,
+                model=self._name,
+                revision=base.revision or (self._key.revision or ""),
+                prompt=prompt,
+                lora_sha256=None if lora is None else lora.sha256,
+                steps=used.steps,
+                guidance=used.true_cfg if used.true_cfg > 1.0 else used.guidance,
+                seconds=seconds,
+                parents=() if start_from is None else (hashlib.sha256(start_from).hexdigest(),),
+                made_at=datetime.now(UTC),
+            ),
+        )
+
+    def _draw(
+        self, base: Base, prompt: ImagePrompt, lora: Lora | None, start: Image | None, progress: Progress
+    ) -> tuple[Image, Any]:
+        import torch
+
+        wear(base, lora, scale=prompt.lora_scale)
+        pipeline = base.pipeline(image_to_image=start is not None)
+        arguments = call_arguments(
+            pipeline,
+            self._profile,
+            prompt,
+            generator=torch.Generator("cpu").manual_seed(prompt.seed),
+            start=start,
+            on_step=_teller(progress),
+        )
+        try:
+            output = pipeline(**arguments)
+        except torch.OutOfMemoryError as error:
+            raise ConfigurationError(
+                f"{self._name} does not fit into the memory of {base.device} at {prompt.width} x {prompt.height}",
+                hint="choose a smaller image profile (vram12, vram8) or a smaller size",
+            ) from error
+        finally:
+            if base.key.profile.offload != "none":
+                pipeline.maybe_free_model_hooks()
+        what = f"the picture of {self._name} (seed {prompt.seed})"
+        if any(getattr(output, "nsfw_content_detected", None) or ()):
+            raise MediaError(f"{what} was blanked by the model's safety checker", hint="word the prompt more safely")
+        return from_floats(output.images[0], what=what), settings_for(pipeline, self._profile, prompt)
+
+
+def _teller(progress: Progress) -> Callable[..., dict[str, Any]]:
+    """Tells of each step. What `progress` raises passes through the pipeline: that is how a drawing is cancelled."""
+
+    def on_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+        total = max(int(pipeline.num_timesteps), step + 1)
+        progress((step + 1) / total, f"step {step + 1} of {total}")
+        return tensors
+
+    return on_step
+
+
+def _acquire(base: Base, progress: Progress) -> None:
+    """Waits for the pipeline; `progress` is told every second and may cancel."""
+    while not base.lock.acquire(timeout=_WAIT):
+        progress(0.0, "waiting for another picture")
+
+
+def _check_size(prompt: ImagePrompt) -> None:
+    wrong = [side for side in (prompt.width, prompt.height) if side % _GRID]
+    if wrong:
+        raise ConfigurationError(
+            f"a picture of {prompt.width} x {prompt.height} cannot be drawn: sides are multiples of {_GRID}",
+            hint=f"use {max(64, round(prompt.width / _GRID) * _GRID)} x {max(64, round(prompt.height / _GRID) * _GRID)}",
+        )
+
+
+def _trained_side(folder: Path) -> int:
+    config = folder / "vae" / "config.json"
+    if not config.is_file():
+        return _DEFAULT_SIDE
+    try:
+        side = json.loads(config.read_text(encoding="utf-8")).get("sample_size", _DEFAULT_SIDE)
+    except ValueError as error:
+        raise ConfigurationError(f"{config} is damaged: {error}", hint="install the model again") from error
+    return side if isinstance(side, int) else _DEFAULT_SIDE

@@ -1,0 +1,260 @@
+"""The tree of settings: every name, type, range, default and meaning, in one place.
+
+    Settings().chat.timeout_s                       # 60.0: the defaults, nothing is read
+    Settings(image=ImageSettings(backend="flux"))
+
+A setting `image.steps` is ZIRELIA_IMAGE_STEPS in .env and the environment and `steps` under [image] in TOML; names that users
+know from elsewhere are kept as they are (OPENAI_API_KEY). Reads no file; `loading` does.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import httpx
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from zirelia.domain.lora import TriggerWord
+
+
+def _url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"is not a URL ({error})") from error
+    if url.scheme not in ("http", "https") or not url.host or any(character.isspace() for character in text):
+        raise ValueError("is not a URL such as http://127.0.0.1:11434/v1")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("must be a plain URL, without user, query or fragment")
+    return text.rstrip("/")
+
+
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"'{name}' is not an IANA time zone such as Europe/Lisbon") from error
+    return name
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Zone = Annotated[str, AfterValidator(_zone)]
+ReplicateVersion = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[0-9a-f]{64})?|[0-9a-f]{64})$"),
+]
+Seconds = Annotated[float, Field(gt=0, le=7200)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _known_as(name: str, default: Any, description: str) -> Any:
+    """A field whose name in the environment is one that users know already."""
+    return Field(default=default, description=description, json_schema_extra={"env": name})
+
+
+class OpenAISettings(Group):
+    """OpenAI, or any server that speaks its protocol (Ollama, vLLM, llama.cpp)."""
+
+    api_key: SecretStr | None = _known_as("OPENAI_API_KEY", None, "key; a server of one's own often needs none")
+    base_url: Url | None = _known_as("OPENAI_BASE_URL", None, "another server's address, with /v1 where it has one")
+
+
+class ReplicateSettings(Group):
+    """Hosted images at replicate.com."""
+
+    api_token: SecretStr | None = _known_as("REPLICATE_API_TOKEN", None, "token from the account's API page")
+    model_version: ReplicateVersion | None = _known_as(
+        "REPLICATE_MODEL_VERSION", None, "your trained model: owner/name, owner/name:version or a 64-digit version"
+    )
+    base_url: Url | None = _known_as("REPLICATE_BASE_URL", None, "another address of the API, without /v1 (for tests)")
+
+
+class OverrideSettings(Group):
+    """What .env says in place of the persona pack; empty leaves the pack's own."""
+
+    trigger_word: TriggerWord | None = _known_as("LORA_TRIGGER_WORD", None, "the word that calls up the LoRA's face")
+    min_daily_posts: int | None = Field(
+        default=None, ge=0, le=24, description="fewest posts a day", json_schema_extra={"env": "MIN_DAILY_POSTS"}
+    )
+    max_daily_posts: int | None = Field(
+        default=None, ge=0, le=24, description="most posts a day", json_schema_extra={"env": "MAX_DAILY_POSTS"}
+    )
+    timezone: Zone | None = _known_as("TIMEZONE", None, "IANA name of the persona's time zone, such as Europe/Lisbon")
+
+
+class ChatSettings(Group):
+    """The model that plans, writes and directs."""
+
+    backend: Literal["auto", "embedded", "openai", "langchain"] = Field(
+        default="auto", description="auto: openai with a key or a base URL, else the embedded model"
+    )
+    model: str | None = Field(
+        default=None, min_length=1, description="model name; for langchain provider:model, such as anthropic:claude-sonnet-4-5"
+    )
+    timeout_s: Seconds = Field(default=60.0, description="seconds to wait for one answer")
+    candidates: int = Field(default=6, ge=1, le=12, description="drafts written by the embedded model, the best is kept")
+
+
+class VisionSettings(Group):
+    """The model that looks at pictures for the critic. Without one, those criteria are 'not checked'."""
+
+    backend: Literal["auto", "none", "openai", "langchain"] = Field(
+        default="auto", description="auto: openai when a vision model is named or the real OpenAI is used, else none"
+    )
+    model: str | None = Field(default=None, min_length=1, description="a model that takes images; as for chat")
+    timeout_s: Seconds = Field(default=60.0, description="seconds to wait for one answer")
+
+
+class EmbeddingSettings(Group):
+    """Text similarity: ranks drafts and finds repetition."""
+
+    backend: Literal["auto", "embedded", "none"] = Field(
+        default="auto", description="auto: embedded when its package is installed, else none"
+    )
+
+
+class ImageSettings(Group):
+    """The model that makes pictures."""
+
+    backend: Literal["auto", "pocket", "flux", "replicate", "openai"] = Field(
+        default="auto", description="auto: replicate with token and version, flux with a model, else pocket"
+    )
+    model: str | None = Field(
+        default=None, min_length=1, description="for flux a hub name or a folder; for openai a model name"
+    )
+    revision: str | None = Field(default=None, min_length=1, description="commit or tag of the hub model")
+    pipeline: str | None = Field(
+        default=None, pattern=r"^[A-Z][A-Za-z0-9]*Pipeline$", description="diffusers class, when it is not the model's own"
+    )
+    profile: Literal["auto", "cpu", "8gb", "12gb", "16gb", "24gb", "40gb"] = Field(
+        default="auto", description="memory profile: sets dtype, offload, quantisation and steps that are left on auto"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="cuda also means ROCm")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(default="auto", description="number format of the weights")
+    offload: Literal["auto", "none", "model", "sequential"] = Field(default="auto", description="what waits in main memory")
+    quantisation: Literal["auto", "none", "int8", "nf4", "fp8"] = Field(default="auto", description="smaller weights")
+    steps: int | None = Field(default=None, ge=1, le=200, description="denoising steps; empty: the profile's")
+    guidance: float | None = Field(default=None, ge=0, le=30, description="guidance scale; empty: the profile's")
+    width: Side | None = Field(default=None, description="pixels, a multiple of 8; empty: the backend's")
+    height: Side | None = Field(default=None, description="pixels, a multiple of 8; empty: the backend's")
+    timeout_s: Seconds = Field(default=600.0, description="seconds to wait for one hosted picture")
+
+
+class CriticSettings(Group):
+    """The judge of every picture."""
+
+    attempts: int = Field(default=3, ge=1, le=3, description="pictures made for one post at most; then it is held")
+
+
+class BudgetSettings(Group):
+    """Hard limits, retries included. A call that would go beyond them is not made."""
+
+    month_usd: Dollars = Field(default=20.0, description="US dollars for one persona in a calendar month")
+    post_usd: Dollars = Field(default=1.0, description="US dollars for one post")
+
+
+class PriceSettings(Group):
+    """What a call costs, where you know better than the built-in list."""
+
+    chat_in_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens read by the chat model")
+    chat_out_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens it writes")
+    vision_in_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens read by the vision model")
+    vision_out_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens it writes")
+    image_usd: Dollars | None = Field(default=None, description="US dollars for one hosted picture")
+
+
+class ChannelSettings(Group):
+    """Where approved posts go."""
+
+    folder_outbox: Path | None = Field(default=None, description="folder of the channel 'folder'; empty: outbox in the home")
+    timeout_s: Seconds = Field(default=30.0, description="seconds to wait for one answer of a platform")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `Settings()` has the defaults and reads nothing; `load_settings` reads.
+
+    passed_on: other names found in .env, for LangChain providers that look in the environment (ANTHROPIC_API_KEY).
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    home: Path = Field(default=Path("home"), description="folder for database, media and logs; beside .env when relative")
+    persona: str = Field(default="mira", min_length=1, description="name or folder of the persona pack")
+    offline: bool = Field(default=False, description="1 forbids every connection but loopback, enforced at the socket")
+    log_level: LogLevel = Field(default="WARNING", description="least important message that is logged")
+    openai: OpenAISettings = OpenAISettings()
+    replicate: ReplicateSettings = ReplicateSettings()
+    overrides: OverrideSettings = OverrideSettings()
+    chat: ChatSettings = ChatSettings()
+    vision: VisionSettings = VisionSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    image: ImageSettings = ImageSettings()
+    critic: CriticSettings = CriticSettings()
+    budget: BudgetSettings = BudgetSettings()
+    prices: PriceSettings = PriceSettings()
+    channels: ChannelSettings = ChannelSettings()
+    passed_on: dict[str, SecretStr] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @property
+    def outbox(self) -> Path:
+        return self.channels.folder_outbox or self.home / "outbox"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One setting: its place in the tree, its name in .env and the environment, and its field."""
+
+    group: str
+    key: str
+    env: str
+    field: FieldInfo
+
+    @property
+    def dotted(self) -> str:
+        return f"{self.group}.{self.key}" if self.group else self.key
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        return (self.group, self.key) if self.group else (self.key,)
+
+    @property
+    def secret(self) -> bool:
+        return "SecretStr" in str(self.field.annotation)
+
+
+CONFIG_NAME = "ZIRELIA_CONFIG"
+"""Not a setting but the name of the file over config/default.toml, such as `production`."""
+
+
+def leaves() -> Iterator[Leaf]:
+    """Every setting in the tree's order."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            for key, inner in field.annotation.model_fields.items():
+                extra = inner.json_schema_extra if isinstance(inner.json_schema_extra, dict) else {}
+                yield Leaf(name, key, str(extra.get("env") or f"ZIRELIA_{name}_{key}".upper()), inner)
+        elif name != "passed_on":
+            yield Leaf("", name, f"ZIRELIA_{name}".upper(), field)

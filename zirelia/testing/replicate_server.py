@@ -1,0 +1,306 @@
+"""Replicate's HTTP API on loopback, for the genuine client: predictions, versions, cancel, files; with faults on demand.
+
+    with ReplicateServer() as server:
+        maker = ReplicateImageMaker(SecretStr(server.token), server.version, base_url=server.url)
+        server.fail("create", status=429, headers={"Retry-After": "0"})    # the next creation only
+        server.ending = "failed"                                           # how predictions end
+        assert server.paid == 1                                            # predictions created = money
+
+Follows https://replicate.com/docs/reference/http. It draws nothing: every output is `picture`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from zirelia.testing.http_peer import LoopbackPeer, Reply, Request
+
+Place = Literal["create", "get", "list", "schema", "cancel", "upload", "file"]
+Ending = Literal["succeeded", "failed", "canceled", "never"]
+Shape = Literal["list", "string", "mapping", "data", "nothing", "text", "outside"]
+
+_RATIOS = ["1:1", "16:9", "9:16", "4:5", "5:4", "2:3", "3:2", "custom"]
+FLUX_SCHEMA: dict[str, Any] = {
+    "openapi": "3.0.2",
+    "info": {"title": "Cog", "version": "0.1.0"},
+    "paths": {},
+    "components": {
+        "schemas": {
+            "Input": {
+                "type": "object",
+                "title": "Input",
+                "required": ["prompt"],
+                "properties": {
+                    "prompt": {"type": "string", "x-order": 0},
+                    "image": {"type": "string", "format": "uri"},
+                    "prompt_strength": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8},
+                    "aspect_ratio": {"allOf": [{"$ref": "#/components/schemas/aspect_ratio"}], "default": "1:1"},
+                    "width": {"type": "integer", "minimum": 256, "maximum": 1440},
+                    "height": {"type": "integer", "minimum": 256, "maximum": 1440},
+                    "num_outputs": {"type": "integer", "minimum": 1, "maximum": 4, "default": 1},
+                    "num_inference_steps": {"type": "integer", "minimum": 1, "maximum": 50, "default": 28},
+                    "seed": {"type": "integer"},
+                    "output_format": {"allOf": [{"$ref": "#/components/schemas/output_format"}], "default": "webp"},
+                    "lora_scale": {"type": "number", "minimum": -1, "maximum": 3, "default": 1},
+                },
+            },
+            "aspect_ratio": {"type": "string", "enum": _RATIOS},
+            "output_format": {"type": "string", "enum": ["webp", "jpg", "png"]},
+        }
+    },
+}
+"""The inputs of a model made by Replicate's FLUX LoRA trainer."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong answer. `after`: the request still takes effect, only its answer is lost or wrong."""
+
+    reply: Reply
+    after: bool = False
+
+
+@dataclass
+class _Prediction:
+    body: dict[str, Any]
+    looks: int = 0
+
+
+class ReplicateServer(LoopbackPeer):
+    """One account with one model.
+
+    Args:
+        picture: the bytes that every prediction gives.
+        media_type: their type as the file server says it.
+        looks: how often a prediction is looked at before it ends.
+        official: whether the model is run by name; otherwise running it by name is a 404.
+    """
+
+    def __init__(
+        self,
+        picture: bytes,
+        *,
+        media_type: str = "image/png",
+        looks: int = 1,
+        official: bool = False,
+        schema: Mapping[str, Any] = FLUX_SCHEMA,
+    ) -> None:
+        super().__init__()
+        self.picture, self.media_type, self.looks, self.official = picture, media_type, looks, official
+        self.schema = dict(schema)
+        self.token = "r8_" + secrets.token_hex(8)
+        self.model = "ada/mira"
+        self.version_id = secrets.token_hex(32)
+        self.ending: Ending = "succeeded"
+        self.shape: Shape = "list"
+        self.error = "CUDA out of memory"
+        self.uploads: list[bytes] = []
+        self._faults: dict[str, deque[Fault]] = {}
+        self._predictions: dict[str, _Prediction] = {}
+
+    @property
+    def version(self) -> str:
+        return f"{self.model}:{self.version_id}"
+
+    @property
+    def paid(self) -> int:
+        """How many predictions were created."""
+        return len(self._predictions)
+
+    @property
+    def predictions(self) -> tuple[dict[str, Any], ...]:
+        """What was created, oldest first, as the API would show it."""
+        return tuple(entry.body for entry in self._predictions.values())
+
+    def fail(
+        self,
+        place: Place,
+        *,
+        status: int = 500,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        after: bool = False,
+        silent: bool = False,
+        times: int = 1,
+        announced: int | None = None,
+        media_type: str = "application/problem+json",
+    ) -> None:
+        """Scripts wrong answers for the next `times` requests at `place`; see `Fault` and `Reply`."""
+        said = json.dumps({"title": "Fault", "detail": f"scripted {status}", "status": status}).encode()
+        reply = Reply(status, said if body is None else body, media_type, headers or {}, announced, silent)
+        self._faults.setdefault(place, deque()).extend([Fault(reply, after)] * times)
+
+    def answer(self, request: Request) -> Reply:
+        place, reply = self._route(request)
+        if place == "file":
+            return self._faulty(place, reply)
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            return _problem(401, "You did not pass a valid authentication token")
+        return self._faulty(place, reply)
+
+    def _faulty(self, place: str, reply: Any) -> Reply:
+        waiting = self._faults.get(place)
+        if not waiting:
+            return _reply(reply())
+        fault = waiting.popleft()
+        if fault.after:
+            reply()
+        return fault.reply
+
+    def _route(self, request: Request) -> tuple[str, Any]:
+        method, path = request.method, request.path
+        if path.startswith("/files/"):
+            return "file", lambda: Reply(200, self.picture, self.media_type)
+        if (method, path) == ("POST", "/v1/predictions"):
+            return "create", lambda: self._create(request, by_name=False)
+        if (method, path) == ("GET", "/v1/predictions"):
+            return "list", self._list
+        if (method, path) == ("POST", f"/v1/models/{self.model}/predictions"):
+            return "create", lambda: self._create(request, by_name=True)
+        if (method, path) == ("POST", "/v1/files"):
+            return "upload", lambda: self._upload(request)
+        if method == "GET" and path in {
+            f"/v1/models/{self.model}",
+            f"/v1/models/{self.model}/versions/{self.version_id}",
+        }:
+            return "schema", lambda: self._model(path)
+        if match := re.fullmatch(r"/v1/predictions/(\w+)(/cancel)?", path):
+            known = self._predictions.get(match[1])
+            if known is not None:
+                return ("cancel", lambda: self._cancel(known)) if match[2] else ("get", lambda: self._look(known))
+        return "get", lambda: _problem(404, "The requested resource could not be found.")
+
+    def _create(self, request: Request, *, by_name: bool) -> Reply:
+        if by_name and not self.official:
+            return _problem(404, "The requested resource could not be found.")
+        body = request.json()
+        if not by_name and body.get("version") != self.version_id:
+            return _problem(422, "Invalid version or not permitted")
+        if not body.get("input", {}).get("prompt"):
+            return _problem(422, "- input: prompt is required")
+        made = self.plant(body["input"])
+        return Reply.json(made, 201)
+
+    def plant(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """A prediction that exists without any request seen, such as one whose answer was lost. Counts as paid."""
+        identity = secrets.token_hex(13)
+        address = f"{self.url}/v1/predictions/{identity}"
+        body: dict[str, Any] = {
+            "id": identity,
+            "model": self.model,
+            "version": self.version_id,
+            "input": dict(inputs),
+            "logs": "",
+            "output": None,
+            "error": None,
+            "status": "starting",
+            "created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "urls": {"get": address, "cancel": f"{address}/cancel"},
+        }
+        self._predictions[identity] = _Prediction(body)
+        return body
+
+    def _look(self, known: _Prediction) -> Reply:
+        known.looks += 1
+        if known.body["status"] in {"starting", "processing"}:
+            known.body["status"] = "processing"
+            known.body["logs"] = f" {50:3d}%|█████     | 14/28 [00:01<00:01,  9.9it/s]"
+            if known.looks >= self.looks and self.ending != "never":
+                self._end(known)
+        return Reply.json(known.body)
+
+    def _end(self, known: _Prediction) -> None:
+        known.body["status"] = self.ending
+        if self.ending == "succeeded":
+            known.body["output"] = self._output(known.body["id"])
+        if self.ending == "failed":
+            known.body["error"] = self.error
+
+    def _output(self, identity: str) -> Any:
+        url = f"{self.url}/files/{identity}.png"
+        inline = f"data:{self.media_type};base64,{base64.b64encode(self.picture).decode()}"
+        shapes: dict[Shape, Any] = {
+            "list": [url],
+            "string": url,
+            "mapping": {"image": url},
+            "data": inline,
+            "nothing": None,
+            "text": "Error: the model crashed",
+            "outside": "http://169.254.169.254/latest/meta-data/",
+        }
+        return shapes[self.shape]
+
+    def _cancel(self, known: _Prediction) -> Reply:
+        if known.body["status"] in {"starting", "processing"}:
+            known.body["status"] = "canceled"
+        return Reply.json(known.body)
+
+    def _list(self) -> Reply:
+        newest_first = [entry.body for entry in reversed(self._predictions.values())]
+        return Reply.json({"next": None, "previous": None, "results": newest_first[:100]})
+
+    def _upload(self, request: Request) -> Reply:
+        self.uploads.append(request.body)
+        identity = secrets.token_hex(8)
+        return Reply.json(
+            {
+                "id": identity,
+                "name": "start.png",
+                "content_type": "image/png",
+                "size": len(request.body),
+                "etag": identity,
+                "checksums": {},
+                "metadata": {},
+                "created_at": datetime.now(UTC).isoformat(),
+                "expires_at": None,
+                "urls": {"get": f"{self.url}/v1/files/{identity}"},
+            },
+            201,
+        )
+
+    def _model(self, path: str) -> Reply:
+        version = {
+            "id": self.version_id,
+            "created_at": "2026-01-01T00:00:00Z",
+            "cog_version": "0.16.0",
+            "openapi_schema": self.schema,
+        }
+        if "/versions/" in path:
+            return Reply.json(version)
+        owner, name = self.model.split("/")
+        return Reply.json(
+            {
+                "url": f"https://replicate.com/{self.model}",
+                "owner": owner,
+                "name": name,
+                "description": None,
+                "visibility": "private",
+                "github_url": None,
+                "paper_url": None,
+                "license_url": None,
+                "run_count": self.paid,
+                "cover_image_url": None,
+                "default_example": None,
+                "latest_version": version,
+            }
+        )
+
+
+def _reply(value: Any) -> Reply:
+    if not isinstance(value, Reply):
+        raise TypeError(f"a route answered {type(value).__name__}")
+    return value
+
+
+def _problem(status: int, detail: str) -> Reply:
+    return Reply(
+        status, json.dumps({"title": "Fault", "detail": detail, "status": status}).encode(), "application/problem+json"
+    )
