@@ -19,12 +19,11 @@ from zirelia.channels.folder import FolderChannel
 from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
 from zirelia.domain.lora import Lora
-from zirelia.domain.persona import Persona
-from zirelia.domain.verdict import Criterion
+from zirelia.domain.persona import Kind, Persona
 from zirelia.errors import ConfigurationError
 from zirelia.network import forbid_outside_connections
 from zirelia.provenance.sealer import JpegSealer
-from zirelia.settings import Choice, Settings, load_settings, resolve_backends
+from zirelia.settings import Choice, Settings, is_installed, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.studio import adapters
@@ -174,14 +173,14 @@ class Studio:
     def identity(self, persona: Persona) -> Instrument:
         """The instrument that measures likeness for this kind of persona."""
         instrument = self._looks
-        if instrument is None or Criterion.IDENTITY not in instrument.criteria:
+        if instrument is None or persona.kind is not Kind.ILLUSTRATED:
             raise ConfigurationError(f"no instrument here measures the identity of a {persona.kind} persona")
         return instrument
 
     @cached_property
     def _looks(self) -> Instrument | None:
-        """Illustrated personas only; a photographic one has no offline identity instrument yet and stays unchecked."""
-        return adapters.looks() if self.persona().kind == "illustrated" else None
+        """None where its packages are not installed: identity then stays unchecked, and no picture passes by itself."""
+        return adapters.looks() if is_installed("torch") and is_installed("resvg_py") else None
 
     def _pack(self, name: str | None) -> LoadedPersona:
         wanted = name or self.settings.persona

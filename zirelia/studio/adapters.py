@@ -38,7 +38,7 @@ _PROFILES = {"cpu": "cpu", "8gb": "vram8", "12gb": "vram12", "16gb": "vram16", "
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _ESTIMATED_TOKENS = (3000, 600)
 _VISION_QUESTIONS = 14
-IMPOSTORS = 48
+IMPOSTORS = 120
 
 
 def chat(settings: Settings, choice: Choice) -> LangChainChat:
@@ -253,11 +253,14 @@ def looks() -> Instrument:
     from zirelia.critic.looks import LooksInstrument
     from zirelia.pocket.drawing import render
     from zirelia.pocket.weights import looks_path
-    from zirelia.pocket.world import random_character, random_shot
+    from zirelia.pocket.world import HELD_OUT_HAIR, random_character, random_shot
 
     encoder = LooksEncoder.load(looks_path())
     draw = random.Random(0)  # noqa: S311 - the same impostors every time
-    strangers = [render(random_character(draw), random_shot(draw), 96) for _ in range(IMPOSTORS)]
+    # every fourth has the one hair colour that nobody else has, so that a look-alike is among them
+    people = [random_character(draw) for _ in range(IMPOSTORS)]
+    people[::4] = [replace(character, hair=HELD_OUT_HAIR) for character in people[::4]]
+    strangers = [render(character, random_shot(draw), 96) for character in people]
     return LooksInstrument(encoder, heads=encoder.heads, impostors=encoder.embed(strangers))
 
 
