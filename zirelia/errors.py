@@ -54,9 +54,7 @@ class MissingExtra(ConfigurationError):
     """A backend was chosen whose packages are not installed."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(
-            f"{what} needs the extra '{extra}', which is not installed", hint=f"pip install 'zirelia[{extra}]'"
-        )
+        super().__init__(f"{what} needs the extra '{extra}', which is not installed", hint=f"pip install 'zirelia[{extra}]'")
         self.extra = extra
 
 

@@ -55,7 +55,7 @@ def say(*words: object) -> None:
 
 
 def main(home: Path, turn: int) -> None:
-    noise = random.Random(turn)  # noqa: S311
+    noise = random.Random(turn)
     with SqlStore(home / "zirelia.db", MediaStore(home / "media")) as store:
         say("ready")
         for count in itertools.count():

@@ -55,7 +55,7 @@ def _killed_turn(writer: subprocess.Popen[str], turn: int, chance: random.Random
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, writer: subprocess.Popen[str]):
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     acknowledged: dict[int, tuple[int, int]] = {}
     for turn in range(KILLS):
         for post_id, version, attempts in _killed_turn(writer, turn, chance):

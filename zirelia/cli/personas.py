@@ -71,7 +71,13 @@ def show_pack(name: str, as_json: bool) -> None:
 
 @persona.command()
 @click.argument("name")
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path("persona"), show_default=True)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("persona"),
+    show_default=True,
+    help="Folder of packs.",
+)
 def new(name: str, into: Path) -> None:
     """Make a new pack to fill in."""
     path = scaffold.new_persona(name, into / name)
@@ -81,7 +87,13 @@ def new(name: str, into: Path) -> None:
 @persona.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--name", help="Name of the new pack; made from the card's own when left out.")
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path("persona"), show_default=True)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("persona"),
+    show_default=True,
+    help="Folder of packs.",
+)
 def import_card(file: Path, name: str | None, into: Path) -> None:
     """Import a character card (V2 or V3, JSON or PNG) or an eliza character as a pack."""
     imported = cards.import_card(file)
@@ -96,8 +108,14 @@ def import_card(file: Path, name: str | None, into: Path) -> None:
 
 @persona.command()
 @click.argument("name", required=False)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("sheet.png"), show_default=True)
-@click.option("--scenes", default=8, show_default=True, type=click.IntRange(1, 24))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("sheet.png"),
+    show_default=True,
+    help="The PNG to write.",
+)
+@click.option("--scenes", default=8, show_default=True, type=click.IntRange(1, 24), help="How many scenes.")
 @_json
 def sheet(name: str | None, out: Path, scenes: int, as_json: bool) -> None:
     """Draw the persona in several scenes, with the LoRA and with the bare base, and score the likeness."""

@@ -43,7 +43,9 @@ def pocket() -> None:
 
 
 @pocket.command()
-@click.option("--recipe", type=click.Choice(["laptop", "workstation"]), default="laptop", show_default=True)
+@click.option(
+    "--recipe", type=click.Choice(["laptop", "workstation"]), default="laptop", show_default=True, help="Sizes and steps."
+)
 @click.option("--out", type=_folder, required=True, help="Where the finished weights go.")
 @click.option("--work", type=_folder, default=Path("pocket-work"), show_default=True, help="Snapshots; kept to resume from.")
 @click.option("--init", type=_folder, help="Weights to start from instead of noise.")

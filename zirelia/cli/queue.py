@@ -13,7 +13,7 @@ from zirelia.studio import open_studio
 @click.option("--persona", help="Only this persona.")
 @click.option("--state", type=click.Choice([str(state) for state in PostState]), multiple=True, help="Only these states.")
 @click.option("--all", "everything", is_flag=True, help="Published and rejected posts too.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def queue(persona: str | None, state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
     """List the posts that wait."""

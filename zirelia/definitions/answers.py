@@ -24,8 +24,33 @@ SHORT_CAPTION = (
 """A verb that says what she does keeps a tiny model from saying what she is."""
 
 _LEFT_HANGING = frozenset(
-    ("a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "with", "for", "from", "by")
-    + ("my", "your", "his", "her", "is", "are", "was", "be", "been", "i")
+    [
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "but",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "with",
+        "for",
+        "from",
+        "by",
+        "my",
+        "your",
+        "his",
+        "her",
+        "is",
+        "are",
+        "was",
+        "be",
+        "been",
+        "i",
+    ]
 )
 
 Hashtag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{2,30}$")]
