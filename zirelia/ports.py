@@ -300,6 +300,12 @@ class Store(Protocol):
         """Newest first."""
         ...
 
+    def remembered(self, persona: str, *, but: int, limit: int) -> tuple[Post, ...]:
+        """What is remembered of the persona's other posts, rejected ones left out, newest first: each with its chosen
+        attempt alone, without verdicts. `but` is the id of the post at work.
+        """
+        ...
+
     def add_attempt(self, post_id: int, attempt: Attempt) -> None:
         """Appends an attempt with its findings; the same number twice is a Conflict."""
         ...

@@ -341,3 +341,23 @@ def test_a_newer_database_can_be_reopened(store: SqlStore, stored: Post, tmp_pat
     assert store.get_post(1) == stored
     with SqlStore(f"sqlite:///{tmp_path}/home/zirelia.db", MediaStore(tmp_path / "home" / "media")) as again:
         assert again.get_post(1) == stored
+
+
+def test_what_is_remembered(store: SqlStore, stored: Post, new_post, first_event, attempt, verdict, draft):
+    store.add_attempt(stored.id, attempt(1, verdict()))
+    store.add_attempt(stored.id, attempt(2, verdict(), "red"))
+    drafted, event = _drafted(store.get_post(stored.id), draft)
+    drafted = drafted.model_copy(update={"chosen": 2})
+    store.save_post(drafted, expected_version=stored.version, events=[event])
+    other = store.add_post(new_post("b"), first_event(new_post("b")))
+    gone = store.add_post(new_post("c"), first_event(new_post("c")))
+    rejected, event = move(gone, PostState.REJECTED, at=NOW, actor="ana", because="no")
+    store.save_post(rejected, expected_version=gone.version, events=[event])
+
+    first, second = store.remembered("mira", but=gone.id, limit=5)
+
+    assert (first.id, first.attempts) == (other.id, ())
+    assert second.draft == draft
+    assert second.chosen_attempt == store.get_post(stored.id).attempts[1].model_copy(update={"verdict": None})
+    assert [post.id for post in store.remembered("mira", but=stored.id, limit=5)] == [other.id]
+    assert store.remembered("luna", but=0, limit=5) == ()

@@ -38,7 +38,8 @@ def fill_post(row: PostRow, post: Post) -> None:
     row.version = post.version
 
 
-def to_post(row: PostRow) -> Post:
+def to_post(row: PostRow, attempts: tuple[Attempt, ...] | None = None) -> Post:
+    """The post; `attempts` in place of reading all of its own."""
     return Post(
         id=row.id,
         persona=row.persona,
@@ -48,7 +49,7 @@ def to_post(row: PostRow) -> Post:
         brief=row.brief,
         draft=row.draft,
         shot=row.shot,
-        attempts=tuple(to_attempt(attempt) for attempt in row.attempts),
+        attempts=tuple(map(to_attempt, row.attempts)) if attempts is None else attempts,
         chosen=row.chosen,
         disclosure=row.disclosure,
         held_because=row.held_because,

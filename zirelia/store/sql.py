@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, selectinload
 
 from zirelia.domain.decision import Decision
@@ -144,6 +144,21 @@ class SqlStore:
             query = query.where(PostRow.state.in_(sorted(state.value for state in states)))
         with self._database.reading() as session:
             return tuple(map(rows.to_post, session.scalars(query)))
+
+    def remembered(self, persona: str, *, but: int, limit: int) -> tuple[Post, ...]:
+        query = (
+            select(PostRow, AttemptRow.body)
+            .outerjoin(AttemptRow, and_(AttemptRow.post_id == PostRow.id, AttemptRow.number == PostRow.chosen))
+            .where(PostRow.persona == persona, PostRow.id != but, PostRow.state != PostState.REJECTED.value)
+            .order_by(PostRow.id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return tuple(
+                # the outer join gives no body for a post without a chosen attempt, which its type cannot say
+                rows.to_post(row, attempts=tuple(filter(None, (chosen,))))
+                for row, chosen in session.execute(query)
+            )
 
     def add_attempt(self, post_id: int, attempt: Attempt) -> None:
         """Appends an attempt with its findings; the post's version stays. Raises NotFound, Conflict, MediaError."""

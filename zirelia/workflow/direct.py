@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from zirelia.definitions.answers import shot_answer
 from zirelia.domain.persona import Persona
-from zirelia.domain.post import Post, PostState
+from zirelia.domain.post import Post
 from zirelia.domain.shot import Shot, ShotVocabulary
 from zirelia.domain.verdict import Repair
 from zirelia.errors import ConfigurationError
@@ -72,6 +72,5 @@ def _choices(allowed: ShotVocabulary) -> list[str]:
 
 
 def _recent_shots(kit: Kit, post: Post) -> tuple[Shot, ...]:
-    shown = frozenset(PostState) - {PostState.REJECTED}
-    posts = kit.store.posts(persona=post.persona, states=shown, limit=RECENT_SHOTS + 1)
-    return tuple(other.shot for other in posts if other.shot is not None and other.id != post.id)
+    posts = kit.store.remembered(post.persona, but=post.id, limit=RECENT_SHOTS)
+    return tuple(other.shot for other in posts if other.shot is not None)

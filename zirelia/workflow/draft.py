@@ -142,9 +142,8 @@ def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]
 
 
 def _recent_captions(kit: Kit, post: Post) -> tuple[str, ...]:
-    shown = frozenset(PostState) - {PostState.REJECTED}
-    posts = kit.store.posts(persona=post.persona, states=shown, limit=RECENT_TEXTS)
-    return tuple(other.draft.caption for other in posts if other.draft is not None and other.id != post.id)
+    posts = kit.store.remembered(post.persona, but=post.id, limit=RECENT_TEXTS)
+    return tuple(other.draft.caption for other in posts if other.draft is not None)
 
 
 def _caption_limit(kit: Kit, persona: Persona, post: Post) -> int:

@@ -16,7 +16,7 @@ from datetime import datetime
 from zirelia.definitions.answers import choice_answer, plan_answer
 from zirelia.domain.cadence import holiday_on
 from zirelia.domain.persona import Persona, Routine
-from zirelia.domain.post import Brief, Post, PostState
+from zirelia.domain.post import Brief, Post
 from zirelia.domain.shot import ShotVocabulary
 from zirelia.errors import ConfigurationError
 from zirelia.ports import ChatRequest
@@ -86,9 +86,8 @@ def plan(kit: Kit, subject: Subject, post: Post) -> Post:
 
 def recent_briefs(kit: Kit, post: Post) -> tuple[Brief, ...]:
     """Briefs of the persona's latest other posts that were not rejected, newest first."""
-    shown = frozenset(PostState) - {PostState.REJECTED}
-    posts = kit.store.posts(persona=post.persona, states=shown, limit=REMEMBERED + 1)
-    return tuple(other.brief for other in posts if other.id != post.id and other.brief is not None)
+    posts = kit.store.remembered(post.persona, but=post.id, limit=REMEMBERED)
+    return tuple(other.brief for other in posts if other.brief is not None)
 
 
 def options_for(

@@ -163,9 +163,8 @@ def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Find
 
 
 def _recent(kit: Kit, post: Post) -> tuple[tuple[int, Image], ...]:
-    shown = frozenset(PostState) - {PostState.REJECTED}
-    others = kit.store.posts(persona=post.persona, states=shown, limit=RECENT_PICTURES + 1)
-    chosen = [(other.id, other.chosen_attempt) for other in others if other.id != post.id]
+    others = kit.store.remembered(post.persona, but=post.id, limit=RECENT_PICTURES)
+    chosen = [(other.id, other.chosen_attempt) for other in others]
     return tuple((number, _decoded(kit.media.read(attempt.image))) for number, attempt in chosen if attempt is not None)
 
 
