@@ -101,6 +101,7 @@ class ProviderError(ZireliaError):
     Args:
         provider: short name shown to people, such as "replicate".
         retryable: whether the same call may succeed later.
+        usage: what the failed call took all the same (`ports.Usage`), set by the adapter that knows it.
         retry_after: seconds that the provider asked to wait, if it did.
     """
 
@@ -119,6 +120,7 @@ class ProviderError(ZireliaError):
         self.provider = provider
         self.retryable = retryable
         self.retry_after = retry_after
+        self.usage: object | None = None
 
 
 class ProviderTimeout(ProviderError):

@@ -70,10 +70,12 @@ def build(recipe: str, out: Path, work: Path, init: Path | None) -> None:
 @click.argument("name")
 @click.option("--pack", type=_folder, help="The persona pack that receives the pictures and the LoRA; persona/NAME otherwise.")
 @click.option("--pictures", default=18, show_default=True, type=click.IntRange(4, 60), help="Drawn to train on.")
+@click.option("--steps", type=click.IntRange(1, 5000), help="Training steps; the measured recipe's when left out.")
+@click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of the training.")
 @click.option("--base", type=_folder, help="Other weights than the shipped ones.")
-def character(name: str, pack: Path | None, pictures: int, base: Path | None) -> None:
+def character(name: str, pack: Path | None, pictures: int, steps: int | None, seed: int, base: Path | None) -> None:
     """Draw a character of the world, train its LoRA with the trainer that real LoRAs use, and put both into a pack."""
-    from zirelia.pocket.characters import character_dataset, draw_references, other_captions
+    from zirelia.pocket.characters import character_dataset, draw_references, other_captions, other_pictures
     from zirelia.pocket.weights import pipeline_dir
     from zirelia.training.plan import POCKET
     from zirelia.training.trainer import train_lora
@@ -85,17 +87,29 @@ def character(name: str, pack: Path | None, pictures: int, base: Path | None) ->
     dataset = character_dataset(name, pictured, count=pictures)
     # the critic's references are other pictures than those the LoRA learnt, so that likeness is not memory
     draw_references(name, pack / "references")
-    steps = _Steps()
+    others = lora.with_suffix(".others")
+    others.mkdir(exist_ok=True)
+    plan = POCKET.model_copy(update={"seed": seed, "steps": steps or POCKET.steps})
+    shown = _Steps()
 
     def hear(beat: Heartbeat) -> None:
         loss = "" if beat.loss is None else f"loss {beat.loss:.4f}, "
-        steps.show(beat.stage, beat.step, beat.steps, f"{loss}{beat.rate or 0:.1f}/s")
+        shown.show(beat.stage, beat.step, beat.steps, f"{loss}{beat.rate or 0:.1f}/s")
 
     trained = train_lora(
-        base or pipeline_dir(), dataset, pictured, POCKET, lora, other_captions(), hear, base_model="pocket-flux"
+        base or pipeline_dir(),
+        dataset,
+        pictured,
+        plan,
+        lora,
+        other_captions(),
+        hear,
+        base_model="pocket-flux",
+        other_pictures=other_pictures(others),
     )
-    steps.end()
-    shutil.rmtree(lora.with_suffix(".run"), ignore_errors=True)
+    shown.end()
+    for folder in (others, lora.with_suffix(".run")):
+        shutil.rmtree(folder)
     click.echo(f"{trained.path}\n  trigger {trained.trigger}, rank {trained.rank}, sha256 {trained.sha256}")
 
 

@@ -1,0 +1,96 @@
+"""Snapshots of a run: whole or absent, safetensors and JSON only.
+
+    snapshots = Snapshots(run, identity)
+    snapshots.save(50, curve, adapter)
+    done, curve = snapshots.restore(adapter)
+
+    run/step-000050/lora.safetensors     the checkpoint, as any other LoRA file
+    run/step-000050/state.safetensors    weights, average and optimiser (newest snapshot only)
+    run/step-000050/state.json           step, loss curve, identity of the run (newest snapshot only)
+
+The random state and the position in the data follow from seed and step (see `loop.draws`), so the step is all there is to
+remember of them. It does not know how a step is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from zirelia.errors import TrainingError
+from zirelia.training.files import whole_folder
+
+if TYPE_CHECKING:
+    from zirelia.training.adapter import Adapter
+
+Curve: TypeAlias = list[tuple[float, float]]
+"""Per step: the loss on the instance rows and on the preservation rows."""
+
+
+class Snapshots:
+    """The snapshots of one run. `identity` is the hash of all that decides the run; a snapshot of another is refused."""
+
+    def __init__(self, run: Path, identity: str, write_lora: Callable[[Path], None]) -> None:
+        self._run, self._identity, self._write_lora = run, identity, write_lora
+
+    def save(self, done: int, curve: Curve, adapter: Adapter) -> None:
+        from safetensors.torch import save_file
+
+        with whole_folder(self._run / f"step-{done:06d}") as part:
+            self._write_lora(part / "lora.safetensors")
+            save_file(adapter.state(), part / "state.safetensors")
+            state = {"step": done, "identity": self._identity, "curve": curve}
+            (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        for older in _resumable(self._run)[:-1]:
+            (older / "state.json").unlink()
+            (older / "state.safetensors").unlink(missing_ok=True)
+
+    def restore(self, adapter: Adapter) -> tuple[int, Curve]:
+        """The steps done and the curve so far; (0, []) without a snapshot. Raises TrainingError on a snapshot that is
+        damaged or of another run.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        found = _resumable(self._run)
+        if not found:
+            return 0, []
+        newest = found[-1]
+        try:
+            state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
+            done, identity = int(state["step"]), str(state["identity"])
+            curve: Curve = [(float(loss), float(kept)) for loss, kept in state["curve"]]
+            tensors = load_file(newest / "state.safetensors")
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise TrainingError(
+                f"the snapshot {newest} cannot be read: {error}", hint="start again with resume=False"
+            ) from error
+        if identity != self._identity:
+            raise TrainingError(
+                f"the snapshot {newest} belongs to another plan, dataset or base",
+                hint="choose another output, or start again with resume=False, which discards it",
+            )
+        adapter.restore(tensors)
+        return done, curve
+
+    def discard(self) -> None:
+        for folder in self._run.glob("step-*"):
+            shutil.rmtree(folder)
+
+
+def begun(run: Path, identity: str) -> bool:
+    """Whether the folder holds a snapshot of that very run, so that a training of it can go on."""
+    found = _resumable(run)
+    if not found:
+        return False
+    try:
+        return bool(json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["identity"] == identity)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _resumable(run: Path) -> list[Path]:
+    return sorted(path.parent for path in run.glob("step-*/state.json"))
