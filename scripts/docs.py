@@ -23,6 +23,7 @@ _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 def pages() -> dict[Path, str]:
     """Path → the text that the code makes for it."""
+    from zirelia.cli.pages import cli_page
     from zirelia.settings import env_example, settings_page
 
     return {
@@ -32,44 +33,10 @@ def pages() -> dict[Path, str]:
     }
 
 
-def cli_page() -> str:
-    """Every command with its usage, arguments and options, as `--help` shows them, and the exit codes."""
-    from zirelia.cli import cli
-
-    parts = ["# Commands\n", "Generated from the commands by `make docs`; do not edit.\n"]
-    parts += ["| command | what it does |", "|---|---|"]
-    found = list(commands(cli, "zirelia"))
-    parts += [f"| [`{name}`](#{name.replace(' ', '-')}) | {command.get_short_help_str(200)} |" for name, command in found]
-    parts.append("\nExit codes: " + exit_codes() + "\n")
-    for name, command in found:
-        context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
-        parts += [f"## {name}\n", f"```\n{command.get_help(context).rstrip()}\n```\n"]
-    return "\n".join(line.rstrip() for line in "\n".join(parts).splitlines()) + "\n"
-
-
-def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
-    """All commands below the group with their full names, groups before their members."""
-    context = click.Context(group, info_name=name)
-    for short in group.list_commands(context):
-        command = group.get_command(context, short)
-        if command is None or command.hidden:
-            continue
-        yield f"{name} {short}", command
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{name} {short}")
-
-
-def exit_codes() -> str:
-    """The sentence of the CLI's own docstring, so that it is written once."""
-    from zirelia import cli
-
-    match = re.search(r"Exit codes: (.*?)\.\s*$", " ".join((cli.__doc__ or "").split()))
-    return f"{match[1]}." if match else "see `zirelia.errors`."
-
-
 def unexplained() -> Iterator[str]:
     """Commands, options and arguments without a help text."""
     from zirelia.cli import cli
+    from zirelia.cli.pages import commands
 
     for name, command in commands(cli, "zirelia"):
         if not (command.help or "").strip():

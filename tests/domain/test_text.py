@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Draft
@@ -79,3 +80,22 @@ def test_plain_text_is_plain_already(text: str) -> None:
 def test_no_text_breaks_the_search_for_repetitions(text: str) -> None:
     assert len(repeated_sentences(f"{text} {text}")) >= 0
     assert repeated_sentences("Short. Short.") == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("a\x1b[2Jb", "a[2Jb"),
+        ("\x07 bell \x7f", "bell"),
+        ("one\ntwo\tthree", "one\ntwo\tthree"),
+        ("c1 \x9b31m", "c1 31m"),
+        ("Olá ☕", "Olá ☕"),
+    ],
+)
+def test_no_text_can_drive_a_terminal(given, kept):
+    assert Draft(caption=given, alt_text="A cup.").caption == kept
+
+
+def test_a_text_of_control_characters_says_nothing():
+    with pytest.raises(ValidationError):
+        Draft(caption="\x1b\x07 ", alt_text="A cup.")

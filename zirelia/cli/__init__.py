@@ -112,9 +112,11 @@ def _report(error: ZireliaError, *, as_json: bool) -> None:
         click.echo(json.dumps(shape))
         return
     click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(error.message, err=True)
+    from zirelia.domain.value import printable
+
+    click.echo(printable(error.message), err=True)
     if error.hint:
-        click.secho(f"  {error.hint}", dim=True, err=True)
+        click.secho(f"  {printable(error.hint)}", dim=True, err=True)
 
 
 def _report_defect(error: Exception) -> None:

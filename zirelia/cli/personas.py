@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -97,8 +98,10 @@ def new(name: str, into: Path) -> None:
 def import_card(file: Path, name: str | None, into: Path) -> None:
     """Import a character card (V2 or V3, JSON or PNG) or an eliza character as a pack."""
     imported = cards.import_card(file)
-    target = into / (name or imported.name)
-    scaffold.write_pack(imported.yaml, target)
+    name = scaffold.checked_name(name or imported.name)
+    target = into / name
+    # the pack's own name is its folder's, or it would not load by name
+    scaffold.write_pack(re.sub(r"(?m)^name: .*$", f"name: {name}", imported.yaml, count=1), target)
     click.echo(str(target / personas.FILE))
     for line in imported.unmapped:
         click.echo(f"  not mapped: {line}")

@@ -21,9 +21,14 @@ def _watcher(quiet: bool) -> terminal.TerminalWatcher | terminal.SilentWatcher:
 @_quiet
 @_json
 def demo(quiet: bool, as_json: bool) -> None:
-    """Run one whole turn for the shipped persona, with the embedded models."""
+    """Run one whole turn for the shipped persona, with the embedded models.
+
+    A turn that was cut short is finished instead.
+    """
     with open_studio(_watcher(quiet or as_json), embedded=True) as studio:
-        post = production.produce(studio.kit(), studio.subject("mira"))
+        kit, subject = studio.kit(), studio.subject("mira")
+        cut_short = production.unfinished(kit, subject.persona.name)
+        post = production.resume(kit, subject, cut_short[0].id) if cut_short else production.produce(kit, subject)
         _finish(studio, post, as_json)
         if not as_json:
             click.echo(f"\nNext:  zirelia show {post.id} --open   ·   zirelia approve-and-post {post.id}   ·   zirelia queue")
@@ -63,6 +68,8 @@ def retry(post_id: int, quiet: bool, as_json: bool) -> None:
         post = studio.store.get_post(post_id)
         post = production.retry(studio.kit(), studio.subject(post.persona), post_id)
         _finish(studio, post, as_json)
+        if post.state is PostState.HELD:
+            raise click.exceptions.Exit(8)
 
 
 def _finish(studio: Studio, post: Post, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from zirelia.domain.ledger import LedgerEntry
 from zirelia.domain.post import Event, Post, PostState
 from zirelia.domain.publication import Publication
 from zirelia.domain.shot import Attempt
+from zirelia.domain.value import printable
 from zirelia.domain.verdict import Finding, Outcome
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class TerminalWatcher:
         self._clear()
         self._name, self._started = name, time.monotonic()
         if note:
-            self._line("·", "blue", name, note)
+            self._line("·", "blue", name, printable(note))
 
     def progress(self, fraction: float, note: str) -> None:
         if self._live:
@@ -61,7 +62,7 @@ class TerminalWatcher:
 
     def note(self, text: str) -> None:
         self._clear()
-        self._line(" ", "yellow", "", text)
+        self._line(" ", "yellow", "", printable(text))
 
     def done(self, note: str = "") -> None:
         self._end("✓", "green", note)
@@ -71,7 +72,9 @@ class TerminalWatcher:
 
     def _end(self, mark: str, colour: str, note: str) -> None:
         self._clear()
-        self._line(mark, colour, self._name, f"{note}  {click.style(f'{time.monotonic() - self._started:.1f} s', dim=True)}")
+        self._line(
+            mark, colour, self._name, f"{printable(note)}  {click.style(f'{time.monotonic() - self._started:.1f} s', dim=True)}"
+        )
 
     def _line(self, mark: str, colour: str, name: str, note: str) -> None:
         click.echo(f"{click.style(mark, fg=colour)} {name:{_LABEL}} {note}", err=True)
@@ -108,7 +111,7 @@ def post_shape(post: Post, path_of: Callable[[MediaRef], Path]) -> dict[str, Any
     }
 
 
-def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef], Path], voice_note: str = "") -> None:
+def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef], Path]) -> None:
     """The post as one card: text, picture, verdict line by line, attempts, time and cost."""
     from rich.console import Console, Group
     from rich.panel import Panel
@@ -128,7 +131,7 @@ def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef]
         rows.add_row("caption", Text(post.draft.caption, style="bold"))
         rows.add_row("hashtags", Text(" ".join(f"#{tag}" for tag in post.draft.hashtags)))
         rows.add_row("alt text", Text(post.draft.alt_text))
-        rows.add_row("voice", Text(post.draft.voice + voice_note))
+        rows.add_row("voice", Text(post.draft.voice))
     rows.add_row("disclosure", Text(post.disclosure or "none"))
     attempt = post.chosen_attempt
     if attempt:

@@ -21,7 +21,6 @@ import numpy as np
 from zirelia.critic.calibration import Calibration, calibrate, centroid
 from zirelia.critic.repairs import identity_repair, look_repair
 from zirelia.critic.words import Heads, known_word, wanted_traits
-from zirelia.domain.persona import Kind
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.ports import Exhibit
 
@@ -93,8 +92,6 @@ class LooksInstrument:
         return self._learn(exhibit).calibration
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
-        if exhibit.persona.kind is not Kind.ILLUSTRATED:
-            return tuple(self._unchecked(criterion, "the looks encoder knows drawings only") for criterion in self.criteria)
         seen = self._encoder.attributes([exhibit.image])[0]
         people = self._people(seen)
         # with nobody or two people in the picture, whose clothes and hair a head describes is anybody's guess

@@ -123,14 +123,20 @@ def new_persona(name: str, target: Path) -> Path:
 
     Raises ConfigurationError for a name that is none, or when the folder has a pack already.
     """
-    if not _SLUG.fullmatch(name):
-        raise ConfigurationError(
-            f"'{name}' cannot be a persona's name", hint="use lower-case letters, digits and dashes, a letter first"
-        )
+    checked_name(name)
     display = " ".join(part.capitalize() for part in name.split("-") if part)
     fields = {"NAME": name, "DISPLAY": display, "TRIGGER": trigger_for(name), "ROUTINE": ROUTINE, "CADENCE": CADENCE}
     write_pack(re.sub(r"@([A-Z]+)@", lambda match: fields[match.group(1)], _TEMPLATE), target)
     return target / FILE
+
+
+def checked_name(name: str) -> str:
+    """The same name. Raises ConfigurationError when a pack cannot have it."""
+    if not _SLUG.fullmatch(name):
+        raise ConfigurationError(
+            f"'{name}' cannot be a persona's name", hint="use lower-case letters, digits and dashes, a letter first"
+        )
+    return name
 
 
 def write_pack(text: str, target: Path) -> None:

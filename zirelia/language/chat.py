@@ -110,7 +110,7 @@ class LangChainChat:
         try:
             return self._ask(request, schema, meter)
         except ProviderError as error:
-            vars(error)["usage"] = meter.usage()
+            error.usage = meter.usage()
             raise
 
     def _ask(self, request: ChatRequest, schema: type[Schema], meter: _Meter) -> Answer[Schema]:

@@ -20,13 +20,14 @@ from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
 from zirelia.domain.lora import Lora
 from zirelia.domain.persona import Kind, Persona
-from zirelia.errors import ConfigurationError
+from zirelia.errors import ConfigurationError, MissingExtra
 from zirelia.network import forbid_outside_connections
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Choice, Settings, is_installed, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.studio import adapters
+from zirelia.studio.looks import IllustratedLooks
 from zirelia.workflow.kit import Budget, Kit, Subject
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Studio:
             candidates=settings.chat.candidates if embedded else 1,
             short_voice=embedded,
             image_steps=adapters.image_steps(settings, self.choices["image"]),
-            vision=self.vision.facts() if self.vision else None,
+            vision=self.vision,
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
         )
@@ -163,7 +164,10 @@ class Studio:
         """The critic: instruments that run offline, and the vision model when there is one."""
         from zirelia.critic.panel import CriticPanel
 
-        instruments = adapters.instruments(self._looks)
+        if self.persona().kind is Kind.ILLUSTRATED and not is_installed("torch"):
+            # said now, and not as an unchecked criterion of pictures that were paid for
+            raise MissingExtra("embedded", "the critic's looks encoder")
+        instruments = adapters.instruments(IllustratedLooks())
         if self.vision is not None:
             from zirelia.critic.vision import VisionInstrument
 
@@ -171,16 +175,13 @@ class Studio:
         return CriticPanel(instruments, time_limits={"vision": 300.0} if self.vision else {})
 
     def identity(self, persona: Persona) -> Instrument:
-        """The instrument that measures likeness for this kind of persona."""
-        instrument = self._looks
-        if instrument is None or persona.kind is not Kind.ILLUSTRATED:
-            raise ConfigurationError(f"no instrument here measures the identity of a {persona.kind} persona")
-        return instrument
+        """The instrument that measures likeness for this kind of persona.
 
-    @cached_property
-    def _looks(self) -> Instrument | None:
-        """None where its packages are not installed: identity then stays unchecked, and no picture passes by itself."""
-        return adapters.looks() if is_installed("torch") and is_installed("resvg_py") else None
+        Raises ConfigurationError for a photographic one, which has no offline instrument yet and stays unchecked.
+        """
+        if persona.kind is not Kind.ILLUSTRATED:
+            raise ConfigurationError(f"no instrument here measures the identity of a {persona.kind} persona")
+        return adapters.looks()
 
     def _pack(self, name: str | None) -> LoadedPersona:
         wanted = name or self.settings.persona

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
-from zirelia.errors import ZireliaError
+from zirelia.errors import ConfigurationError, ZireliaError
 from zirelia.ports import ChatRequest
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ def _called(role: str, backend: str, model: str, why: str, probe: Callable[[], s
         note, health = str(error), "fails"
     except ImportError as error:
         note, health = f"a package is missing: {error.name}", "fails"
+    except Exception as error:
+        # whatever is broken, the other roles are still looked at; texts of other libraries may quote a request
+        note, health = f"{type(error).__name__} inside Zirelia or a library that it uses", "fails"
     return Report(role, backend, model, why, "works" if health == "works" else "fails", note, time.monotonic() - started)
 
 
@@ -211,4 +214,11 @@ def _store(studio: Studio) -> str:
 
 
 def _channel(studio: Studio) -> str:
+    persona = studio.persona()
+    missing = [name for name in persona.channels if name not in studio.channels]
+    if missing:
+        raise ConfigurationError(
+            f"{persona.name} posts on {', '.join(missing)}, which is not set up",
+            hint=f"available: {', '.join(studio.channels)}; change 'channels' in the persona pack",
+        )
     return ", ".join(channel.facts().model for channel in studio.channels.values())

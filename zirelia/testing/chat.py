@@ -68,7 +68,9 @@ class ScriptedChat:
         try:
             value = schema.model_validate(filled)
         except ValidationError as error:
-            wrong = BadAnswer(f"the script does not fit {schema.__name__}: {error.error_count()} errors", provider=PROVIDER, raw=raw)
-            vars(wrong)["usage"] = usage
+            wrong = BadAnswer(
+                f"the script does not fit {schema.__name__}: {error.error_count()} errors", provider=PROVIDER, raw=raw
+            )
+            wrong.usage = usage
             raise wrong from error
         return Answer(value=value, model="scripted", usage=usage, raw=raw)

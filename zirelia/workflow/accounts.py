@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Post
 from zirelia.errors import BudgetExceeded, MediaError, ProviderError, ProviderTimeout
-from zirelia.ports import Answer, BackendFacts, ChatRequest, PaidCall, Usage
+from zirelia.ports import Answer, BackendFacts, Chat, ChatRequest, PaidCall, Usage
 from zirelia.workflow.kit import Kit
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -136,16 +136,21 @@ def _outcome(error: BaseException, call: Call) -> LedgerState:
     return LedgerState.FAILED if call.resumed and not error.retryable else LedgerState.UNKNOWN
 
 
-def ask(kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1) -> Answer[Schema]:
-    """One question to the chat model, counted. `turn` tells several questions of one role for one post apart."""
+def ask(
+    kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1, eyes: Chat | None = None
+) -> Answer[Schema]:
+    """One question to the chat model, counted. `turn` tells several questions of one role for one post apart; `eyes` is
+    asked in the chat model's place.
+    """
+    chat, estimate = (kit.chat, kit.chat_estimate_usd) if eyes is None else (eyes, kit.vision_estimate_usd)
     # the version tells a second production of the same post from the first, whose rows are closed
     key = f"{role}/{post.version}.{turn}"
-    with counted(kit, post, role, kit.chat.facts(), key=key, estimate=kit.chat_estimate_usd) as call:
+    with counted(kit, post, role, chat.facts(), key=key, estimate=estimate) as call:
         try:
-            answer = kit.chat.ask(request, schema)
+            answer = chat.ask(request, schema)
         except ProviderError as error:
             # wrong answers are paid for like right ones
-            usage: Usage = getattr(error, "usage", Usage())
+            usage: Usage = error.usage if isinstance(error.usage, Usage) else Usage()
             call.cost, call.tokens_in, call.tokens_out = usage.cost_usd, usage.tokens_in, usage.tokens_out
             raise
         call.cost = answer.usage.cost_usd

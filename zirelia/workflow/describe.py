@@ -20,7 +20,7 @@ from zirelia.workflow.kit import Kit, Subject
 def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
     """Alt text for the attempt; read off the shot when no vision model could say what it sees."""
     written = shot_in_words(subject.persona, attempt.shot)
-    if not kit.chat.vision:
+    if kit.vision is None:
         return written
     agent = kit.agents["captioner"]
     system, user = agent.render({"name": subject.persona.display_name, "shot": written})
@@ -32,7 +32,8 @@ def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
         max_tokens=agent.max_tokens,
     )
     try:
-        return ask(kit, post, "captioner", request, CaptionAnswer, turn=attempt.number).value.alt_text
+        answer = ask(kit, post, "captioner", request, CaptionAnswer, turn=attempt.number, eyes=kit.vision)
+        return answer.value.alt_text
     except (ProviderError, BudgetExceeded) as error:
         # a picture that passed is not thrown away for want of words that a person reads anyway
         kit.watcher.note(f"alt text from the shot: {error.message}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zirelia.definitions.agents import Agent
 from zirelia.domain.lora import Lora
 from zirelia.domain.persona import Persona
-from zirelia.ports import BackendFacts, Channel, Chat, Embedder, ImageMaker, Media, Panel, Sealer, Store, Watcher
+from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Media, Panel, Sealer, Store, Watcher
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +46,8 @@ class Kit:
     candidates: drafts written for one post, of which the best is kept; one is enough for a large model.
     short_voice: the chat model is a tiny one: it is asked for less, and what it cannot do is said plainly.
     image_steps: the profile's own step count, from which a repair may raise it; None where the backend decides.
-    vision, vision_estimate_usd: the critic's vision model, if it has one, and what judging one picture may cost at most.
+    vision: the model that looks at pictures, for critic and captioner, if there is one.
+    vision_estimate_usd: what judging one picture may cost at most.
     chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
     """
 
@@ -67,7 +68,7 @@ class Kit:
     short_voice: bool = False
     chat_estimate_usd: float = 0.0
     image_steps: int | None = None
-    vision: BackendFacts | None = None
+    vision: Chat | None = None
     vision_estimate_usd: float = 0.0
 
     def __post_init__(self) -> None:

@@ -156,7 +156,7 @@ def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Find
     """What the panel found; the vision model's questions are counted as one call."""
     if kit.vision is None:
         return kit.panel.examine(exhibit)
-    with counted(kit, post, "vision", kit.vision, key=f"vision/{number}", estimate=kit.vision_estimate_usd) as call:
+    with counted(kit, post, "vision", kit.vision.facts(), key=f"vision/{number}", estimate=kit.vision_estimate_usd) as call:
         findings = kit.panel.examine(exhibit)
         call.cost = sum(finding.cost_usd for finding in findings)
         return findings

@@ -1,0 +1,250 @@
+"""Pictures: at most three, each retry changing what the verdict named, the best one kept, and a critic that fails closed."""
+
+from __future__ import annotations
+
+from threading import Event as Signal
+
+import pytest
+
+from zirelia.critic.panel import CriticPanel
+from zirelia.domain.post import PostState
+from zirelia.domain.verdict import Criterion, RepairKind
+from zirelia.errors import ProviderError, ProviderTimeout
+from zirelia.testing.chat import ScriptedChat
+from zirelia.testing.images import FakeImageMaker
+from zirelia.workflow.produce import produce, resume, retry
+from zirelia.workflow.review import request_changes
+
+C, R = Criterion, RepairKind
+
+
+def shoot(desk, slot, *verdicts, **changes):
+    desk.judge.verdicts = list(verdicts)
+    return produce(desk.kit(**changes), desk.subject, slot())
+
+
+def test_a_picture_that_passes_at_once_is_the_only_one(desk, slot):
+    post = shoot(desk, slot)
+    assert (len(post.attempts), post.chosen, post.attempts[0].repairs) == (1, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("criterion", "kind", "phrase", "changed"),
+    [
+        (C.IDENTITY, R.RAISE_LORA_SCALE, "", lambda a, b: b.lora_scale > a.lora_scale),
+        (C.IDENTITY, R.CLOSER_FRAMING, "", lambda a, b: "close-up" in b.text),
+        (C.TECHNICAL, R.MORE_STEPS, "", lambda a, b: b.steps > a.steps),
+        (C.SUBJECTS, R.ONE_PERSON, "", lambda a, b: b.seed != a.seed),
+        (C.BRIEF, R.EMPHASISE, "golden hour", lambda a, b: b.text.split(", ")[1] == "golden hour"),
+        (C.SAFETY, R.SAFER_WORDING, "", lambda a, b: any(w in b.text for w in ("sweater", "hoodie", "coat", "blazer"))),
+        (C.IDENTITY, R.OTHER_SETTING, "", lambda a, b: b.text != a.text),
+        (C.IDENTITY, R.NEW_SEED, "", lambda a, b: b.seed != a.seed),
+    ],
+)
+def test_a_retry_changes_what_the_finding_named(desk, slot, repair, criterion, kind, phrase, changed):
+    asked = repair(kind, f"{criterion} failed here", phrase)
+    desk.chat.values = {"framing": "half body", "outfit": "red hoodie"}
+    post = shoot(desk, slot, {criterion: asked}, image_steps=16)
+    first, second = post.attempts
+    assert post.state is PostState.AWAITING_REVIEW
+    assert post.chosen == 2
+    assert second.repairs == (asked,)
+    before, after = first.provenance.prompt, second.provenance.prompt
+    assert before.seed != after.seed
+    assert changed(before, after)
+    assert f"{criterion} failed here" in desk.diary.said("note")
+    assert any(f"{criterion} failed here" in note for note in after.notes)
+
+
+def test_a_model_of_free_words_hears_every_repair(desk, slot, repair):
+    desk.images = clocked_free(desk)
+    verdicts = [{C.SUBJECTS: repair(R.ONE_PERSON)}, {C.BRIEF: repair(R.EMPHASISE, phrase="a green umbrella")}]
+    post = shoot(desk, slot, *verdicts)
+    texts = [attempt.provenance.prompt.text for attempt in post.attempts]
+    assert len(set(texts)) == 3
+    assert "alone" not in texts[0]
+    assert "alone" in texts[1]
+    assert {"alone", "a green umbrella"} <= set(texts[2].split(", "))  # an earlier repair is not forgotten
+    assert "two people" in post.attempts[2].provenance.prompt.negative
+
+
+def clocked_free(desk):
+    free = type(desk.images)(vocabulary=None, size=(96, 96))
+    free.clock = desk.clock
+    return free
+
+
+def test_a_failure_that_names_no_repair_gets_another_seed(desk, slot):
+    post = shoot(desk, slot, {C.BRIEF: None})
+    assert [r.kind for r in post.attempts[1].repairs] == [R.NEW_SEED]
+    assert "no instrument named a repair" in desk.diary.said("note")
+
+
+def test_three_attempts_at_most_and_then_a_person_looks(desk, slot):
+    post = shoot(desk, slot, *[{C.IDENTITY: None}] * 9)
+    assert len(post.attempts) == len(desk.images.made) == 3
+    assert post.state is PostState.HELD
+    assert "no attempt of 3 passed" in post.held_because
+    assert "failed: identity" in post.held_because
+
+
+def test_the_best_of_the_failed_is_kept(desk, slot):
+    worse, better = {C.IDENTITY: None, C.BRIEF: None, C.SUBJECTS: None}, {C.IDENTITY: None}
+    post = shoot(desk, slot, worse, better, worse)
+    assert post.chosen == 2
+    assert post.shot == post.attempts[1].shot
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_the_number_of_attempts_is_a_setting(desk, slot, attempts):
+    assert len(shoot(desk, slot, *[{C.BRIEF: None}] * 9, attempts=attempts).attempts) == attempts
+
+
+@pytest.mark.parametrize("attempts", [0, 4])
+def test_there_are_never_more_than_three(desk, attempts):
+    with pytest.raises(ValueError, match="attempts is 1 to 3"):
+        desk.kit(attempts=attempts)
+
+
+def test_what_a_person_must_see_is_not_tried_again(desk, slot):
+    rubric = desk.subject.persona.rubric.model_dump(mode="json") | {"hold_on": ["safety"]}
+    desk.as_persona(rubric=rubric)
+    post = shoot(desk, slot, {C.SAFETY: None})
+    assert (post.state, len(post.attempts)) == (PostState.HELD, 1)
+    assert "failed: safety" in post.held_because
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("broken"), ProviderError("down", provider="eyes"), SystemExit(1)])
+def test_an_instrument_that_raises_passes_nothing(desk, slot, trouble):
+    post = shoot(desk, slot, *[trouble] * 3)
+    assert post.state is PostState.HELD
+    assert "not checked though required: identity, subjects, technical, safety" in post.held_because
+    assert len(post.attempts) == 3
+
+
+def test_an_instrument_that_hangs_passes_nothing(desk, slot):
+    wake = Signal()
+
+    class Hangs(type(desk.judge)):
+        def examine(self, exhibit):
+            wake.wait(30)
+            return super().examine(exhibit)
+
+    try:
+        post = shoot(desk, slot, panel=CriticPanel([Hangs()], time_limit=0.05))
+    finally:
+        wake.set()
+    assert post.state is PostState.HELD
+    assert all("gave no answer" in a.verdict.findings[0].explanation for a in post.attempts[:1])
+
+
+def test_no_instrument_at_all_passes_nothing(desk, slot):
+    assert shoot(desk, slot, panel=CriticPanel([])).state is PostState.HELD
+
+
+def test_a_note_makes_a_new_picture_and_keeps_the_old_ones(desk, slot):
+    post = shoot(desk, slot, {C.BRIEF: None})
+    assert len(post.attempts) == 2
+    asked = len(desk.chat.asked)
+    request_changes(desk.kit(), post.id, by="ana", because="wear the purple hoodie")
+    again = resume(desk.kit(), desk.subject, post.id)
+    assert again.state is PostState.AWAITING_REVIEW
+    assert [a.number for a in again.attempts] == [1, 2, 3]
+    assert again.chosen == 3
+    assert again.draft.caption == post.draft.caption
+    (directed,) = desk.chat.asked[asked:]
+    assert "wear the purple hoodie" in directed.user
+    assert [(r.kind, r.because) for r in again.attempts[2].repairs] == [(R.NOTE, "ana asked: wear the purple hoodie")]
+
+
+def test_a_note_gives_three_attempts_anew(desk, slot):
+    post = shoot(desk, slot, *[{C.BRIEF: None}] * 3)
+    request_changes(desk.kit(), post.id, by="ana", because="closer")
+    desk.judge.verdicts = [{C.BRIEF: None}] * 3
+    assert len(resume(desk.kit(), desk.subject, post.id).attempts) == 6
+
+
+def test_a_retry_of_a_held_post_draws_other_pictures(desk, slot):
+    held = shoot(desk, slot, *[{C.BRIEF: None}] * 3)
+    post = retry(desk.kit(), desk.subject, held.id)
+    assert (post.state, post.chosen) == (PostState.AWAITING_REVIEW, 4)
+    assert len({a.provenance.prompt.seed for a in post.attempts}) == 4
+
+
+def test_the_alt_text_is_of_the_chosen_picture(desk, slot):
+    desk.chat.values = {"framing": "half body", "outfit": "red hoodie", "expression": "laughing"}
+    other = {C.IDENTITY: None}
+    post = shoot(desk, slot, other)
+    alt = post.draft.alt_text
+    assert alt.startswith("Illustration of Mira, a woman with long wavy teal hair, brown eyes, laughing")
+    assert post.shot.outfit in alt
+    assert post.brief.light in alt
+
+
+def test_a_vision_model_says_what_it_sees(desk, slot):
+    eyes = ScriptedChat({"alt_text": "Somebody in a hoodie laughs on a dark street."}, vision=True)
+    post = shoot(desk, slot, vision=eyes)
+    assert post.draft.alt_text == "Somebody in a hoodie laughs on a dark street."
+    assert eyes.asked[-1].images == (desk.media.read(post.chosen_attempt.image),)
+    assert [row.role for row in desk.store.ledger(post_id=post.id) if row.model == "scripted"].count("captioner") == 1
+
+
+def test_a_vision_model_that_fails_costs_no_picture(desk, slot):
+    eyes = ScriptedChat(vision=True)
+    eyes.script(ProviderTimeout("asleep", provider="script"))
+    post = shoot(desk, slot, vision=eyes)
+    assert post.state is PostState.AWAITING_REVIEW
+    assert post.draft.alt_text.startswith("Illustration of Mira")
+
+
+def test_the_judge_compares_with_recent_pictures_but_not_with_rejected_ones(desk, slot):
+    first = shoot(desk, slot)
+    second = produce(desk.kit(), desk.subject, slot("night", 21))
+    assert [number for number, _ in desk.judge.seen[-1].recent] == [first.id]
+    from zirelia.workflow.review import reject
+
+    reject(desk.kit(), first.id, by="ana", because="no")
+    produce(desk.kit(), desk.subject, slot("morning", 9, day=22))
+    assert [number for number, _ in desk.judge.seen[-1].recent] == [second.id]
+
+
+def test_a_prediction_that_came_to_nothing_is_ordered_anew_once(desk, slot):
+    """A time-out leaves the order open; a retry looks at it first, and orders again when it was cancelled."""
+    desk.images._price = 0.05
+    plain, orders = FakeImageMaker.make, []
+
+    def late(self, prompt, *, lora, call, progress, start_from=None):
+        orders.append(call.external_id)
+        if len(orders) == 1:
+            call.created("gone-1")
+            raise ProviderTimeout("not over in time", provider="fake")
+        if call.external_id == "gone-1":
+            raise ProviderError("prediction gone-1 was canceled", provider="fake")
+        return plain(self, prompt, lora=lora, call=call, progress=progress)
+
+    kind = type(desk.images)
+    desk.images.make = late.__get__(desk.images, kind)
+    held = produce(desk.kit(), desk.subject, slot())
+    assert held.state is PostState.HELD
+    assert [(r.state, r.external_id) for r in desk.store.ledger() if r.role == "image"] == [("unknown", "gone-1")]
+    post = retry(desk.kit(), desk.subject, held.id)
+    assert orders == [None, "gone-1", None]
+    assert post.state is PostState.HELD or post.chosen == 1
+    assert desk.images.paid == 1
+
+
+def test_an_order_that_cannot_be_looked_at_is_never_ordered_again(desk, slot):
+    desk.images._price = 0.05
+    orders = []
+
+    def unreachable(self, prompt, *, lora, call, progress, start_from=None):
+        orders.append(call.external_id)
+        if call.external_id is None:
+            call.created("there-1")
+        raise ProviderError("HTTP 502", provider="fake", retryable=True)
+
+    desk.images.make = unreachable.__get__(desk.images, type(desk.images))
+    held = produce(desk.kit(), desk.subject, slot())
+    for _ in range(3):
+        held = retry(desk.kit(), desk.subject, held.id)
+    assert orders == [None, "there-1", "there-1", "there-1"]
