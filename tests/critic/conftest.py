@@ -1,9 +1,9 @@
-"""Rendered pictures, a persona to judge them by, and a looks encoder fitted on renders with plain linear algebra."""
+"""Rendered pictures, a persona to judge them by, and the looks encoder that ships."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
 
@@ -18,16 +18,10 @@ from zirelia.domain.persona import Boundaries, Consent, Interest, Kind, Look, Pe
 from zirelia.domain.post import Brief
 from zirelia.domain.shot import Framing, ImagePrompt, Shot
 from zirelia.pocket.drawing import render
+from zirelia.pocket.looks import LooksEncoder
+from zirelia.pocket.weights import looks_path
 from zirelia.pocket.world import (
-    CLOTHS,
-    EXPRESSIONS,
-    FRAMINGS,
-    GARMENTS,
-    HAIRS,
     HELD_OUT,
-    LIGHTS,
-    SCENES,
-    STYLES,
     Character,
     WorldShot,
     random_character,
@@ -36,75 +30,6 @@ from zirelia.pocket.world import (
 from zirelia.ports import Exhibit
 
 MIRA = HELD_OUT["mira"]
-HEADS = {
-    "people": ("0", "1", "2"),
-    "glasses": ("no", "yes"),
-    "hair": HAIRS,
-    "style": STYLES,
-    "scene": SCENES,
-    "light": LIGHTS,
-    "framing": FRAMINGS,
-    "garment": GARMENTS,
-    "cloth": CLOTHS,
-    "expression": EXPRESSIONS,
-}
-GRID = 13
-
-
-class LinearLooks:
-    """Implements `LooksEncoder`: Fisher's discriminants for identity, ridge regression for each attribute."""
-
-    threshold = 0.5
-
-    def __init__(self, rng: random.Random) -> None:
-        pictures, people, labels = [], [], []
-        for number in range(200):
-            character = stranger(rng)
-            for _ in range(2):
-                shot = random_shot(rng)
-                pictures.append(render(character, shot, 64))
-                people.append(number)
-                labels.append(said_of(character, shot, 1))
-        for count in (0, 2, 2) * 50:
-            character, shot = stranger(rng), random_shot(rng)
-            pictures.append(render(character, shot, 64, people=count))
-            people.append(-1)
-            labels.append(said_of(character, shot, count))
-        features = _features(pictures)
-        self._heads = {head: self._fit_head(features, labels, head) for head in HEADS}
-        self._fit_identity(features, np.array(people))
-
-    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        seen = (_features(images) - self._middle) @ self._axes
-        return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
-
-    def attributes(self, images: Sequence[Image.Image]) -> list[dict[str, tuple[str, float]]]:
-        features = np.c_[_features(images), np.ones(len(images))]
-        told: list[dict[str, tuple[str, float]]] = [{} for _ in images]
-        for head, weights in self._heads.items():
-            scores = features @ weights
-            shares = np.exp(6 * (scores - scores.max(axis=1, keepdims=True)))
-            shares /= shares.sum(axis=1, keepdims=True)
-            for row, said in zip(shares, told, strict=True):
-                said[head] = (HEADS[head][int(row.argmax())], float(row.max()))
-        return told
-
-    def _fit_head(self, features: NDArray[np.float64], labels: list[dict[str, str]], head: str) -> NDArray[np.float64]:
-        rows = [i for i, said in enumerate(labels) if head in said]
-        wanted = np.array([[float(labels[i][head] == word) for word in HEADS[head]] for i in rows])
-        inputs = np.c_[features[rows], np.ones(len(rows))]
-        weights: NDArray[np.float64] = np.linalg.solve(inputs.T @ inputs + 8 * np.eye(inputs.shape[1]), inputs.T @ wanted)
-        return weights
-
-    def _fit_identity(self, features: NDArray[np.float64], people: NDArray[np.int64]) -> None:
-        features, people = features[people >= 0], people[people >= 0]
-        means = np.array([features[people == person].mean(axis=0) for person in np.unique(people)])
-        inside = features - means[people]
-        self._middle = means.mean(axis=0)
-        spread, turn = np.linalg.eigh(inside.T @ inside / len(inside) + 2e-3 * np.eye(features.shape[1]))
-        whiten = turn / np.sqrt(spread)
-        between = (means - self._middle) @ whiten
-        self._axes = whiten @ np.linalg.eigh(between.T @ between)[1][:, -20:]
 
 
 def stranger(rng: random.Random) -> Character:
@@ -114,26 +39,13 @@ def stranger(rng: random.Random) -> Character:
     return replace(character, hair="teal") if teal else character
 
 
-def said_of(character: Character, shot: WorldShot, people: int) -> dict[str, str]:
-    said = {"people": str(people), "scene": shot.scene, "light": shot.light}
-    if people == 1:
-        said |= {"glasses": "yes" if character.glasses else "no", "hair": character.hair, "style": character.style}
-        said |= {"framing": shot.framing, "garment": shot.garment, "cloth": shot.cloth, "expression": shot.expression}
-    return said
-
-
-def _features(images: Sequence[Image.Image]) -> NDArray[np.float64]:
-    small = [image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX) for image in images]
-    return np.stack([np.asarray(image, dtype=np.float64).ravel() / 255 - 0.5 for image in small])
+@pytest.fixture(scope="session")
+def encoder() -> LooksEncoder:
+    return LooksEncoder.load(looks_path())
 
 
 @pytest.fixture(scope="session")
-def encoder() -> LinearLooks:
-    return LinearLooks(random.Random(1))
-
-
-@pytest.fixture(scope="session")
-def impostors(encoder: LinearLooks) -> NDArray[np.float32]:
+def impostors(encoder: LooksEncoder) -> NDArray[np.float32]:
     rng = random.Random(2)
     return encoder.embed([render(stranger(rng), random_shot(rng), 64) for _ in range(120)])
 
@@ -249,5 +161,5 @@ def unsafe() -> Image.Image:
 
 
 @pytest.fixture(scope="session")
-def linear(encoder: LinearLooks, impostors: NDArray[np.float32]) -> LooksInstrument:
-    return LooksInstrument(encoder, heads=HEADS, impostors=impostors)
+def looks(encoder: LooksEncoder, impostors: NDArray[np.float32]) -> LooksInstrument:
+    return LooksInstrument(encoder, heads=encoder.heads, impostors=impostors)

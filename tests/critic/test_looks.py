@@ -293,29 +293,29 @@ def test_traits_that_the_heads_know(trait: tuple[str, str, str], expected: dict[
 
 
 def test_every_other_character_is_refused_and_she_is_not(
-    exhibit: Callable[..., Exhibit], linear: LooksInstrument, persona: Persona
+    exhibit: Callable[..., Exhibit], looks: LooksInstrument, persona: Persona
 ) -> None:
     rng = random.Random(8)
     for name, character in HELD_OUT.items():
         for _ in range(3):
             shot = random_shot(rng)
-            (found,) = of(Criterion.IDENTITY, linear.examine(exhibit(render(character, shot, 128), world=shot)))
+            (found,) = of(Criterion.IDENTITY, looks.examine(exhibit(render(character, shot, 128), world=shot)))
             assert found.outcome is (Outcome.PASSED if name == "mira" else Outcome.FAILED), (name, found.explanation)
 
 
-def test_two_people_are_refused(exhibit: Callable[..., Exhibit], linear: LooksInstrument, wanted: WorldShot) -> None:
+def test_two_people_are_refused(exhibit: Callable[..., Exhibit], looks: LooksInstrument, wanted: WorldShot) -> None:
     outcomes = []
     for seed in range(6):
         shot = replace(wanted, seed=seed)
-        found = linear.examine(exhibit(render(MIRA, shot, 128, people=2), world=shot))
+        found = looks.examine(exhibit(render(MIRA, shot, 128, people=2), world=shot))
         outcomes += [f.outcome for f in of(Criterion.SUBJECTS, found)]
     assert Outcome.PASSED not in outcomes
     assert outcomes.count(Outcome.FAILED) >= 5
 
 
 def test_another_scene_than_the_brief_is_refused(
-    exhibit: Callable[..., Exhibit], linear: LooksInstrument, wanted: WorldShot
+    exhibit: Callable[..., Exhibit], looks: LooksInstrument, wanted: WorldShot
 ) -> None:
     elsewhere = render(MIRA, replace(wanted, scene="library"), 128)
-    failing = [f for f in linear.examine(exhibit(elsewhere)) if f.outcome is Outcome.FAILED]
+    failing = [f for f in looks.examine(exhibit(elsewhere)) if f.outcome is Outcome.FAILED]
     assert any(f.repair and (f.repair.kind, f.repair.phrase) == (RepairKind.EMPHASISE, "beach") for f in failing)

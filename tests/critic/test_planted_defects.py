@@ -32,8 +32,8 @@ def safety() -> SafetyInstrument:
 
 
 @pytest.fixture
-def panel(linear: LooksInstrument, safety: SafetyInstrument) -> CriticPanel:
-    return CriticPanel([TechnicalInstrument(), linear, DuplicatesInstrument(), safety])
+def panel(looks: LooksInstrument, safety: SafetyInstrument) -> CriticPanel:
+    return CriticPanel([TechnicalInstrument(), looks, DuplicatesInstrument(), safety])
 
 
 Plant = Callable[[Image.Image, WorldShot, Image.Image], Image.Image]

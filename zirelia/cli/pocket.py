@@ -40,6 +40,17 @@ class _Steps:
 @click.group()
 def pocket() -> None:
     """Build and measure the embedded illustrated demo model."""
+    _quiet_libraries()
+
+
+def _quiet_libraries() -> None:
+    """Keeps the model libraries' notices and bars off the terminal; errors are still raised."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 @pocket.command()
