@@ -223,7 +223,7 @@ def rows(*angles: float) -> NDArray[np.float32]:
     ("own", "impostors", "floor", "expected"),
     [
         (rows(0.0), rows(), 0.4, Calibration(0.4, None, None, 1)),
-        (rows(0.0, 0.0), rows(np.pi, np.pi), 0.4, Calibration(0.4, 0.0, 0.0, 2)),
+        (rows(0.0, 0.0), rows(np.pi, np.pi), 0.4, Calibration(pytest.approx(0.6), 0.0, 0.0, 2)),
     ],
 )
 def test_calibration_by_table(
@@ -234,7 +234,8 @@ def test_calibration_by_table(
 
 def test_a_near_impostor_raises_the_threshold_above_itself() -> None:
     line = calibrate(rows(0.0, 0.1, -0.1), rows(1.0, 0.6), floor=0.3)
-    assert np.cos(0.6) < line.threshold < np.cos(0.6) + 1e-3
+    least_like = np.cos(0.15)
+    assert line.threshold == pytest.approx(np.cos(0.6) + (least_like - np.cos(0.6)) / 3, abs=1e-3)
     assert (line.false_accept, line.false_reject) == (0.0, 0.0)
 
 

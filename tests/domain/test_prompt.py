@@ -13,6 +13,7 @@ from zirelia.domain.lora import LoraChoice
 from zirelia.domain.persona import Look, Trait
 from zirelia.domain.prompt import MAX_LORA_SCALE, MAX_STEPS, compose, place, repair_shot, seed_for
 from zirelia.domain.shot import Framing, ImagePrompt, Shot, ShotVocabulary
+from zirelia.domain.value import printable
 from zirelia.domain.verdict import Repair, RepairKind
 
 LORA = LoraChoice(trigger="mirelo", weights="lora/mira.safetensors")
@@ -241,12 +242,12 @@ _fragments = st.one_of(
 texts = st.lists(_fragments, min_size=1, max_size=6).map(" ".join)
 shots = st.builds(
     Shot,
-    scene=texts.filter(str.strip),
-    outfit=texts.filter(str.strip),
+    scene=texts.filter(lambda said: printable(said).strip()),
+    outfit=texts.filter(lambda said: printable(said).strip()),
     pose=texts,
-    expression=texts.filter(str.strip),
+    expression=texts.filter(lambda said: printable(said).strip()),
     framing=st.sampled_from(Framing),
-    light=texts.filter(str.strip),
+    light=texts.filter(lambda said: printable(said).strip()),
     props=texts,
 )
 repairs_asked = st.lists(

@@ -17,6 +17,7 @@ from zirelia.domain.verdict import (
     RepairKind,
     Rubric,
     Verdict,
+    escalated,
     fold,
     outcome_of,
     repairs_for,
@@ -208,3 +209,13 @@ def test_repairs_come_from_failed_findings_once_in_their_order() -> None:
 def test_a_finding_holds_no_number_that_compares_with_nothing(field: str, value: float) -> None:
     with pytest.raises(ValidationError):
         finding(IDENTITY, PASSED, **{field: value})
+
+
+def test_emphasis_that_did_not_help_becomes_another_setting() -> None:
+    red = Repair(kind=RepairKind.EMPHASISE, phrase="red hoodie", because="no hoodie is seen")
+    place = Repair(kind=RepairKind.EMPHASISE, phrase="beach", because="no beach is seen")
+    seed = Repair(kind=RepairKind.NEW_SEED, because="blurred")
+    assert escalated((red, seed), ()) == (red, seed)
+    first, second, third = escalated((red, place, seed), (red,))
+    assert (first.kind, second, third) == (RepairKind.OTHER_SETTING, place, seed)
+    assert "no hoodie is seen" in first.because

@@ -21,6 +21,7 @@ from zirelia.images.hosted import Patience
 from zirelia.images.openai import OpenAIImageMaker
 from zirelia.images.profiles import PROFILES
 from zirelia.images.replicate import ReplicateImageMaker
+from zirelia.resources import folder
 from zirelia.testing.openai_images_server import OpenAIImagesServer
 from zirelia.testing.replicate_server import ReplicateServer
 
@@ -160,7 +161,7 @@ def pocket() -> DiffusersImageMaker:
 
 @pytest.fixture
 def mira() -> Lora:
-    path = sorted((WEIGHTS / "lora").glob("mira*/*.safetensors"))[0]
+    path = folder("persona") / "mira" / "lora" / "mira.safetensors"
     return Lora(
         path=str(path),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

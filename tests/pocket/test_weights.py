@@ -47,7 +47,7 @@ def test_no_manifest_no_weights(tmp_path: Path) -> None:
 
 def test_the_shipped_weights_are_whole_and_small() -> None:
     weights.verify(weights.weights_dir())
-    for path in (weights.pipeline_dir() / "model_index.json", weights.looks_path(), weights.lora_path("mira")):
+    for path in (weights.pipeline_dir() / "model_index.json", weights.looks_path()):
         assert path.is_file()
     size = sum(path.stat().st_size for path in weights.weights_dir().rglob("*") if path.is_file())
     assert size < 30e6

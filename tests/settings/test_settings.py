@@ -257,7 +257,7 @@ def chosen(tmp_path: Path, env_file: str, missing: tuple[str, ...] = ()) -> dict
         ),
         ("ZIRELIA_IMAGE_MODEL=black-forest-labs/FLUX.1-dev", "image", "flux", "black-forest-labs/FLUX.1-dev", "IMAGE_MODEL"),
         ("ZIRELIA_IMAGE_BACKEND=flux", "image", "flux", "black-forest-labs/FLUX.1-schnell", "=flux"),
-        ("ZIRELIA_IMAGE_BACKEND=openai\nOPENAI_API_KEY=x", "image", "openai", "gpt-image-1", "=openai"),
+        ("ZIRELIA_IMAGE_BACKEND=openai\nOPENAI_API_KEY=x", "image", "openai", "gpt-image-2", "=openai"),
     ],
 )
 def test_which_backend_and_why(tmp_path: Path, env_file: str, role: str, backend: str, model: str, why: str) -> None:

@@ -80,7 +80,7 @@ def build(recipe: str, out: Path, work: Path, init: Path | None) -> None:
 @pocket.command()
 @click.argument("name")
 @click.option("--pack", type=_folder, help="The persona pack that receives the pictures and the LoRA; persona/NAME otherwise.")
-@click.option("--pictures", default=18, show_default=True, type=click.IntRange(4, 60), help="Drawn to train on.")
+@click.option("--pictures", default=36, show_default=True, type=click.IntRange(4, 60), help="Drawn to train on.")
 @click.option("--steps", type=click.IntRange(1, 5000), help="Training steps; the measured recipe's when left out.")
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of the training.")
 @click.option("--base", type=_folder, help="Other weights than the shipped ones.")
@@ -88,6 +88,7 @@ def character(name: str, pack: Path | None, pictures: int, steps: int | None, se
     """Draw a character of the world, train its LoRA with the trainer that real LoRAs use, and put both into a pack."""
     from zirelia.pocket.characters import character_dataset, draw_references, other_captions, other_pictures
     from zirelia.pocket.weights import pipeline_dir
+    from zirelia.pocket.world import SCENES
     from zirelia.training.plan import POCKET
     from zirelia.training.trainer import train_lora
 
@@ -95,7 +96,7 @@ def character(name: str, pack: Path | None, pictures: int, steps: int | None, se
     pictured, lora = pack / "dataset", pack / "lora" / f"{name}.safetensors"
     for folder in (pictured, lora.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    dataset = character_dataset(name, pictured, count=pictures)
+    dataset = character_dataset(name, pictured, count=pictures, scenes=SCENES)
     # the critic's references are other pictures than those the LoRA learnt, so that likeness is not memory
     draw_references(name, pack / "references")
     others = lora.with_suffix(".others")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FALSE_ACCEPT = 0.01
+MARGIN = 1 / 3
 """Share of impostors that may pass."""
 USELESS = 0.5
 """When more than this share of the references would be refused, the encoder cannot tell this persona from others."""
@@ -50,7 +51,8 @@ def centroid(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def calibrate(own: NDArray[np.float32], impostors: NDArray[np.float32], *, floor: float = 0.0) -> Calibration:
-    """The lowest threshold, not below `floor`, that at most one impostor in a hundred reaches.
+    """The threshold, not below `floor`, that at most one impostor in a hundred reaches, and where the persona's own pictures
+    lie above that, a third of the way towards the least like of them: room for look-alikes that are not in the bank.
 
     Args:
         own: [n, d], n at least 1. impostors: [m, d], m may be 0; below 100 of them none may pass.
@@ -66,6 +68,8 @@ def calibrate(own: NDArray[np.float32], impostors: NDArray[np.float32], *, floor
         # just above the first stranger who may not pass
         threshold = max(floor, float(np.nextafter(np.sort(strangers)[::-1][allowed], np.float32(np.inf))))
     alone = [float(own[i] @ centroid(np.delete(own, i, axis=0))) for i in range(len(own))] if len(own) > 1 else []
+    if alone and len(strangers):
+        threshold += max(0.0, min(alone) - threshold) * MARGIN
     return Calibration(
         threshold=threshold,
         false_accept=float((strangers >= threshold).mean()) if len(strangers) else None,

@@ -164,6 +164,17 @@ def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
     )
 
 
+def escalated(repairs: Sequence[Repair], earlier: Sequence[Repair]) -> tuple[Repair, ...]:
+    """The repairs, but where emphasis was tried before and did not help, another setting in its place."""
+    tried = {repair.phrase for repair in earlier if repair.kind is RepairKind.EMPHASISE}
+    return tuple(
+        Repair(kind=RepairKind.OTHER_SETTING, because=f"emphasis did not help: {repair.because}")
+        if repair.kind is RepairKind.EMPHASISE and repair.phrase in tried
+        else repair
+        for repair in repairs
+    )
+
+
 def repairs_for(verdict: Verdict) -> tuple[Repair, ...]:
     """The repairs that the failed findings ask for, without repetition, in the findings' order."""
     seen: dict[tuple[RepairKind, str], Repair] = {}

@@ -55,10 +55,18 @@ UNSEEN_SCENES = tuple(scene for scene in SCENES if scene not in TRAINING_SCENES)
 SIZE = 128
 
 
-def character_dataset(name: str, folder: Path, count: int = 18, seed: int = 0, size: int = SIZE) -> Dataset:
+def character_dataset(
+    name: str,
+    folder: Path,
+    count: int = 18,
+    seed: int = 0,
+    size: int = SIZE,
+    scenes: tuple[str, ...] = TRAINING_SCENES,
+) -> Dataset:
     """Draw `count` varied pictures of a held-out character into `folder`; also writes `dataset.json` there.
 
-    The same arguments give the same bytes. Raises NotFound for a name that is not held out.
+    It appears in `scenes`; the default leaves four unseen, to measure by. The same arguments give the same bytes.
+    Raises NotFound for a name that is not held out.
     """
     if name not in HELD_OUT:
         raise NotFound(f"the pocket world holds out no character named '{name}', but {', '.join(HELD_OUT)}")
@@ -66,7 +74,7 @@ def character_dataset(name: str, folder: Path, count: int = 18, seed: int = 0, s
 
     character, trigger = HELD_OUT[name], TRIGGERS[name]
     references = []
-    for number, shot in enumerate(varied_shots(count, seed)):
+    for number, shot in enumerate(varied_shots(count, seed, scenes)):
         path = folder / f"{name}-{number:02d}.png"
         with whole_file(path) as part:
             render(character, shot, size).save(part, format="PNG")
@@ -100,10 +108,10 @@ def draw_references(name: str, folder: Path, count: int = 12, seed: int = 1, siz
     return tuple(paths)
 
 
-def varied_shots(count: int, seed: int) -> list[WorldShot]:
+def varied_shots(count: int, seed: int, among: tuple[str, ...] = TRAINING_SCENES) -> list[WorldShot]:
     """Shots that repeat nothing more often than they must: each list of words is dealt round, freshly shuffled."""
     rng = random.Random(seed)  # noqa: S311
-    scenes = _dealt(TRAINING_SCENES, count, rng)
+    scenes = _dealt(among, count, rng)
     framings = _dealt(FRAMINGS, count, rng)
     expressions = _dealt(EXPRESSIONS, count, rng)
     lights = _dealt(LIGHTS, count, rng)

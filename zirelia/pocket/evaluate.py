@@ -1,6 +1,6 @@
 """The shipping gate: does a LoRA bring its character back, and leave everybody else alone?
 
-    report = evaluate([Trained("mira", "mirelo", lora_path("mira")), ...], pipeline_dir(), LooksEncoder.load(looks_path()))
+    report = evaluate([Trained("mira", "mirelo", lora), ...], pipeline_dir(), LooksEncoder.load(looks_path()))
     report.passed, report.identity("trigger")
 
 Twelve prompts, two seeds, four questions a character: the drawing itself, the trigger, the same prompt without it,

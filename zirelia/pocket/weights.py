@@ -2,7 +2,6 @@
 
     FluxPipeline.from_pretrained(pipeline_dir())
     LooksEncoder.load(looks_path())
-    lora_path("mira")
 
 It reads files and hashes; it does not import torch.
 """
@@ -17,7 +16,6 @@ from pathlib import Path
 from zirelia.errors import ConfigurationError
 
 MANIFEST = "manifest.json"
-LORA = "pytorch_lora_weights.safetensors"
 REINSTALL = "pip install --force-reinstall --no-deps zirelia"
 
 
@@ -33,10 +31,6 @@ def pipeline_dir() -> Path:
 
 def looks_path() -> Path:
     return _checked("looks.safetensors")
-
-
-def lora_path(name: str) -> Path:
-    return _checked(f"lora/{name}/{LORA}")
 
 
 def seal(folder: Path) -> None:

@@ -39,6 +39,8 @@ _DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _ESTIMATED_TOKENS = (3000, 600)
 _VISION_QUESTIONS = 14
 IMPOSTORS = 120
+RELIABLE = 0.95
+"""Share of unseen pictures that an attribute head must read rightly before it may judge."""
 
 
 def chat(settings: Settings, choice: Choice) -> LangChainChat:
@@ -261,7 +263,9 @@ def looks() -> Instrument:
     people = [random_character(draw) for _ in range(IMPOSTORS)]
     people[::4] = [replace(character, hair=HELD_OUT_HAIR) for character in people[::4]]
     strangers = [render(character, random_shot(draw), 96) for character in people]
-    return LooksInstrument(encoder, heads=encoder.heads, impostors=encoder.embed(strangers))
+    # a head that misreads its own world too often would send good pictures back
+    heads = {head: words for head, words in encoder.heads.items() if encoder.calibration.accuracy[head] >= RELIABLE}
+    return LooksInstrument(encoder, heads=heads, impostors=encoder.embed(strangers))
 
 
 def _require(choice: Choice, what: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.prompt import compose, repair_shot, seed_for
 from zirelia.domain.shot import Attempt, ImagePrompt, Shot
-from zirelia.domain.verdict import Finding, Outcome, Repair, RepairKind, fold, repairs_for
+from zirelia.domain.verdict import Finding, Outcome, Repair, RepairKind, escalated, fold, repairs_for
 from zirelia.errors import ConfigurationError, ProviderError
 from zirelia.ports import Exhibit
 from zirelia.workflow.accounts import Call, counted
@@ -83,12 +83,15 @@ def _attempt(
     """One more picture, stored without a verdict."""
     persona = subject.persona
     vocabulary = kit.images.vocabulary()
-    latest = repairs_for(made[-1].verdict) if made and made[-1].verdict else ()
+    earlier = [repair for attempt in made for repair in attempt.repairs if repair.kind is not RepairKind.NOTE]
+    latest = escalated(repairs_for(made[-1].verdict), earlier) if made and made[-1].verdict else ()
     if made:
         shot = repair_shot(made[-1].shot, latest, persona.look, attempt=number, vocabulary=vocabulary)
         if not latest:
             latest = (Repair(kind=RepairKind.NEW_SEED, because="no instrument named a repair"),)
-    earlier = [repair for attempt in made for repair in attempt.repairs if repair.kind is not RepairKind.NOTE]
+    if any(repair.kind is RepairKind.OTHER_SETTING for repair in latest):
+        # what was raised before belongs to the setting that is given up
+        earlier = [repair for repair in earlier if repair.kind is not RepairKind.EMPHASISE]
     width, height = kit.images.size()
     prompt = compose(
         shot,
