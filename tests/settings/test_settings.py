@@ -342,3 +342,9 @@ def test_any_config_file_is_read_or_one_clear_error(tmp_path: Path, text: str) -
     for body in (text, f"[chat]\n{text}", f"[{text}]\na = 1", f'home = "{text}"'):
         (tmp_path / "config" / "default.toml").write_bytes(body.encode("utf-8", "surrogatepass"))
         assert "settings" in (complaint(lambda: load_settings(tmp_path, {})) or "settings")
+
+
+@pytest.mark.parametrize("name", ["ZIRELIA_HOME", "ZIRELIA_CHANNELS_FOLDER_OUTBOX"])
+def test_the_home_of_nobody_is_a_clear_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: there is no user"):
+        load(tmp_path, f"{name}=~nobody-of-that-name/x\n")

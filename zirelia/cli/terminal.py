@@ -203,9 +203,9 @@ def queue_table(posts: Sequence[Post]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="dim", padding=(0, 2))
+    table = Table(box=None, header_style="dim", padding=(0, 1), expand=True)
     table.add_column("id", justify="right")
-    table.add_column("persona")
+    table.add_column("persona", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("due (UTC)", no_wrap=True)
     table.add_column("tries", justify="right")

@@ -126,7 +126,10 @@ def _file_of(name_or_path: str | Path) -> Path:
             f"there is no persona '{name_or_path}'{near_miss(str(name_or_path), names)}",
             hint=f"there are: {', '.join(names) or 'none'}; make one with zirelia persona new {name_or_path}",
         )
-    path = Path(name_or_path).expanduser()
+    try:
+        path = Path(name_or_path).expanduser()
+    except RuntimeError as error:
+        raise NotFound(f"there is no user whose home is in '{name_or_path}'") from error
     file = path if path.suffix in (".yaml", ".yml") else path / FILE
     if not file.is_file():
         raise NotFound(f"there is no persona pack at {path}", hint=f"a pack is a folder with a {FILE}")

@@ -124,11 +124,21 @@ def _wrong_values(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
     return lines
 
 
+def _expanded(name: str, folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "a problem in the settings",
+            hint=f"{name}: there is no user whose home '{folder.parts[0]}' could be; write the whole path",
+        ) from error
+
+
 def _absolute(settings: Settings, root: Path) -> Settings:
-    home = (root / settings.home.expanduser()).resolve()
+    home = (root / _expanded("ZIRELIA_HOME", settings.home)).resolve()
     outbox = settings.channels.folder_outbox
     channels = settings.channels.model_copy(
-        update={"folder_outbox": (root / outbox.expanduser()).resolve() if outbox else None}
+        update={"folder_outbox": (root / _expanded("ZIRELIA_CHANNELS_FOLDER_OUTBOX", outbox)).resolve() if outbox else None}
     )
     return settings.model_copy(update={"home": home, "channels": channels})
 

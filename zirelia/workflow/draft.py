@@ -106,7 +106,7 @@ def _write(
 def _write_short(kit: Kit, persona: Persona, post: Post, brief: Brief, turn: int) -> tuple[Draft, str]:
     """By a tiny model: two sentences of its own; hashtags and alt text are read off the brief."""
     agent = kit.agents["short_drafter"]
-    scene = f"{persona.display_name} {brief.activity}, {place(brief.scene)}, {brief.light}. The topic is {brief.topic}."
+    scene = f"{persona.display_name} {brief.activity}, {place(brief.scene)}, {brief.light}. She thinks of {brief.topic}."
     system, user = agent.render({"name": persona.display_name, "bio": persona.bio.split(".")[0], "scene": scene})
     request = ChatRequest(
         system=system,
