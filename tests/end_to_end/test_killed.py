@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,6 +50,15 @@ def start(studio: subprocess.Popen[str], posts: int) -> int:
     return int(studio.stdout.readline().split()[1])
 
 
+def until(stream: IO[str], last: str) -> list[str]:
+    """The lines before `last`; fails when the stream ends without it."""
+    lines = []
+    for line in iter(stream.readline, last):
+        assert line, f"ended without {last!r} after {lines}"
+        lines.append(line)
+    return lines
+
+
 def test_killed_at_random(tmp_path: Path, studio: subprocess.Popen[str]):
     chance = random.Random(3)
     assert studio.stdout is not None
@@ -61,12 +71,12 @@ def test_killed_at_random(tmp_path: Path, studio: subprocess.Popen[str]):
         with contextlib.suppress(subprocess.TimeoutExpired):
             studio.wait(timeout=chance.uniform(0.005, 0.12))
         os.kill(pid, signal.SIGKILL)
-        list(iter(studio.stdout.readline, f"end {-signal.SIGKILL}\n"))
+        until(studio.stdout, f"end {-signal.SIGKILL}\n")
         with SqlStore(tmp_path / "zirelia.db", MediaStore(tmp_path / "media")) as store:
             assert store.problems() == ()
             stopped_in.update(str(post.state) for post in store.posts(limit=1000) if post.state not in IN_QUEUE)
     start(studio, 0)
-    assert list(iter(studio.stdout.readline, "end 0\n")) == ["resumed\n"]
+    assert until(studio.stdout, "end 0\n") == ["resumed\n"]
 
     assert stopped_in, "no kill fell into a turn: the times do not fit this machine"
     with SqlStore(tmp_path / "zirelia.db", MediaStore(tmp_path / "media")) as store:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -50,8 +51,17 @@ def _killed_turn(writer: subprocess.Popen[str], turn: int, chance: random.Random
     with contextlib.suppress(subprocess.TimeoutExpired):
         writer.wait(timeout=chance.uniform(0, 0.03))  # the writer goes on; the kill falls anywhere in its next writes
     os.kill(pid, signal.SIGKILL)
-    lines += iter(writer.stdout.readline, f"end {-signal.SIGKILL}\n")
+    lines += until(writer.stdout, f"end {-signal.SIGKILL}\n")
     return [(int(post), int(version), int(attempts)) for _, post, version, attempts in map(str.split, lines)]
+
+
+def until(stream: IO[str], last: str) -> list[str]:
+    """The lines before `last`; fails when the stream ends without it."""
+    lines = []
+    for line in iter(stream.readline, last):
+        assert line, f"ended without {last!r} after {lines}"
+        lines.append(line)
+    return lines
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, writer: subprocess.Popen[str]):
