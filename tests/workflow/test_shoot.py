@@ -43,7 +43,7 @@ def test_a_picture_that_passes_at_once_is_the_only_one(desk, slot):
 )
 def test_a_retry_changes_what_the_finding_named(desk, slot, repair, criterion, kind, phrase, changed):
     asked = repair(kind, f"{criterion} failed here", phrase)
-    desk.chat.values = {"framing": "half body", "outfit": "red hoodie"}
+    desk.chat.values = {"framing": "half body", "outfit": "red blazer"}
     post = shoot(desk, slot, {criterion: asked}, image_steps=16)
     first, second = post.attempts
     assert post.state is PostState.AWAITING_REVIEW
@@ -172,7 +172,7 @@ def test_a_retry_of_a_held_post_draws_other_pictures(desk, slot):
 
 
 def test_the_alt_text_is_of_the_chosen_picture(desk, slot):
-    desk.chat.values = {"framing": "half body", "outfit": "red hoodie", "expression": "laughing"}
+    desk.chat.values = {"framing": "half body", "outfit": "red blazer", "expression": "laughing"}
     other = {C.IDENTITY: None}
     post = shoot(desk, slot, other)
     alt = post.draft.alt_text
