@@ -9,7 +9,6 @@ a paid backend is counted by the caller's ledger as any other call would be, so 
 
 from __future__ import annotations
 
-import io
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from zirelia.domain.verdict import Criterion
 from zirelia.errors import ConfigurationError
 from zirelia.ports import Exhibit, Instrument
 from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.shoot import decoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -98,7 +98,7 @@ def compare(kit: Kit, subject: Subject, identity: Instrument, *, scenes: int = S
             image = kit.images.make(
                 prompt, lora=subject.lora if with_lora else None, call=_Unpaid(), progress=kit.watcher.progress
             )
-            picture = _decoded(image.data)
+            picture = decoded(image.data)
             score, threshold = _score(identity, _exhibit(persona, shot, prompt, picture, subject.references))
             made[with_lora].append(picture)
             scored[with_lora].append(score)
@@ -158,10 +158,3 @@ def _score(identity: Instrument, exhibit: Exhibit) -> tuple[float, float | None]
         if finding.criterion is Criterion.IDENTITY and finding.score is not None:
             return finding.score, finding.threshold
     raise ConfigurationError(f"the instrument '{identity.name}' gave no identity score")
-
-
-def _decoded(data: bytes) -> Image:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        return image.convert("RGB")

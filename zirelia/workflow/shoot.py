@@ -138,7 +138,7 @@ def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attemp
         raise ConfigurationError(f"post {post.id} has no brief to judge its picture by")
     kit.watcher.step("critic", f"attempt {attempt.number}")
     exhibit = Exhibit(
-        image=_decoded(kit.media.read(attempt.image)),
+        image=decoded(kit.media.read(attempt.image)),
         shot=attempt.shot,
         brief=post.brief,
         persona=subject.persona,
@@ -168,10 +168,11 @@ def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Find
 def _recent(kit: Kit, post: Post) -> tuple[tuple[int, Image], ...]:
     others = kit.store.remembered(post.persona, but=post.id, limit=RECENT_PICTURES)
     chosen = [(other.id, other.chosen_attempt) for other in others]
-    return tuple((number, _decoded(kit.media.read(attempt.image))) for number, attempt in chosen if attempt is not None)
+    return tuple((number, decoded(kit.media.read(attempt.image))) for number, attempt in chosen if attempt is not None)
 
 
-def _decoded(data: bytes) -> Image:
+def decoded(data: bytes) -> Image:
+    """A stored or freshly made picture as RGB pixels."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
