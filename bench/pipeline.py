@@ -34,7 +34,6 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from pydantic import BaseModel
 
-from zirelia.cli.terminal import SilentWatcher
 from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.answers import DraftAnswer
 from zirelia.definitions.personas import load_persona
@@ -50,6 +49,7 @@ from zirelia.ports import Answer, BackendFacts, ChatRequest, Exhibit, Store, Usa
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
+from zirelia.studio import SilentWatcher
 from zirelia.testing.images import FakeImageMaker
 from zirelia.testing.schema_filler import schema_filler
 from zirelia.workflow.describe import describe
@@ -175,13 +175,11 @@ class Memory:
     def save_post(self, post: Post, *, expected_version: int, events: Sequence[Event] = ()) -> None:  # noqa: ARG002
         self._posts[post.id] = post
 
-    def posts(
-        self, *, persona: str | None = None, states: frozenset[PostState] | None = None, limit: int = 100
-    ) -> tuple[Post, ...]:
+    def remembered(self, persona: str, *, but: int, limit: int) -> tuple[Post, ...]:
         fitting = (
             post
             for post in reversed(self._posts.values())
-            if persona in {None, post.persona} and (states is None or post.state in states)
+            if post.persona == persona and post.id != but and post.state is not PostState.REJECTED
         )
         return tuple(itertools.islice(fitting, limit))
 
@@ -211,10 +209,8 @@ class Tables(Memory):
         self._posts = {stored.id: stored}
         return stored
 
-    def posts(
-        self, *, persona: str | None = None, states: frozenset[PostState] | None = None, limit: int = 100
-    ) -> tuple[Post, ...]:
-        return self._store.posts(persona=persona, states=states, limit=limit)
+    def remembered(self, persona: str, *, but: int, limit: int) -> tuple[Post, ...]:
+        return self._store.remembered(persona, but=but, limit=limit)
 
     def file(self, post: Post, events: Sequence[Event]) -> None:
         self._store.save_post(post, expected_version=0, events=events)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -90,3 +91,17 @@ def now() -> datetime:
 def later(now: datetime) -> datetime:
     """An hour after `now`."""
     return now + timedelta(hours=1)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[IO[str], str], list[str]]:
+    """Reads what another process says: the lines before `last`; fails when the stream ends without it."""
+
+    def read(stream: IO[str], last: str) -> list[str]:
+        lines = []
+        for line in iter(stream.readline, last):
+            assert line, f"ended without {last!r} after {lines}"
+            lines.append(line)
+        return lines
+
+    return read

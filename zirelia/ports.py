@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from zirelia.domain.dataset import Box, Candidate, Dataset, Fault
 from zirelia.domain.decision import Decision
 from zirelia.domain.ledger import LedgerEntry
-from zirelia.domain.lora import Lora
+from zirelia.domain.lora import Checkpoint, Lora, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Event, Post, PostState
 from zirelia.domain.publication import Publication, Receipt
 from zirelia.domain.shot import Attempt, ImagePrompt, MediaRef, Provenance, Shot, ShotVocabulary
+from zirelia.domain.shotlist import Cell
 from zirelia.domain.verdict import Criterion, Finding
 
 if TYPE_CHECKING:
@@ -140,13 +142,55 @@ class ImageMaker(Describable, Protocol):
         prompt: ImagePrompt,
         *,
         lora: Lora | None,
+        beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
         call: PaidCall,
         progress: Progress,
     ) -> MadeImage:
-        """One picture. `start_from` is an encoded picture for image-to-image; `call` remembers the id of what was created,
-        so that a resumed call polls instead of paying again. Raises ProviderError, MediaError or ConfigurationError.
+        """One picture. `beside` are further LoRAs worn with `lora`; `start_from` is an encoded picture for image-to-image;
+        `call` remembers the id of what was created, so that a resumed call polls instead of paying again. Raises
+        ProviderError, MediaError or ConfigurationError.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A picture that is wanted of the subject of others.
+
+    prompt: its text is the instruction for a model that reads words; seed and size count for every model.
+    shot, yaw: the same wish as fields, for a model of a small world. references: encoded pictures, the first one is the
+    subject; garments come last and are named in the instruction.
+    """
+
+    prompt: ImagePrompt
+    cell: Cell
+    references: tuple[bytes, ...]
+
+
+class ImageEditor(Describable, Protocol):
+    """Makes new pictures of the subject of given ones, without training."""
+
+    def vocabulary(self) -> ShotVocabulary | None:
+        """The words that the model can draw, when it is limited to some."""
+        ...
+
+    def size(self) -> tuple[int, int]:
+        """Width and height that the backend prefers."""
+        ...
+
+    def most_references(self) -> int:
+        """How many references one call takes."""
+        ...
+
+    def licence(self) -> str:
+        """The terms under which its pictures may be used, as their records and the LoRA's card repeat them."""
+        ...
+
+    def estimate_usd(self, edit: Edit) -> float: ...
+
+    def edit(self, edit: Edit, *, call: PaidCall, progress: Progress) -> MadeImage:
+        """One picture; as `ImageMaker.make`. Raises MediaError for references that cannot be used."""
         ...
 
 
@@ -196,6 +240,120 @@ class Instrument(Protocol):
 
 class Panel(Protocol):
     def examine(self, exhibit: Exhibit) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a recogniser sees in one picture.
+
+    subjects: how many people; None when it cannot count. face: of the largest one, or the whole subject. embedding: its
+    identity, a unit vector; None when no subject was found. attributes: what the picture shows → (value, how sure, 0-1),
+    only of those that the recogniser reads reliably.
+    """
+
+    subjects: int | None
+    face: Box | None
+    embedding: NDArray[np.float32] | None
+    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+class Recogniser(Describable, Protocol):
+    """Tells people apart by their looks."""
+
+    @property
+    def threshold(self) -> float:
+        """The cosine of two embeddings from which two pictures show the same person, for people in general."""
+        ...
+
+    def see(self, images: Sequence[Image]) -> Sequence[Sighting]: ...
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A picture that is to be curated: its name in messages, and pixels. `cell` is None for somebody's own folder."""
+
+    name: str
+    image: Image
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the curator found in one submission. Without faults it is fit to train on."""
+
+    faults: tuple[Fault, ...]
+    identity: float | None = None
+    face: Box | None = None
+
+
+class Curator(Describable, Protocol):
+    """Looks at training pictures as a set."""
+
+    def examine(
+        self, submissions: Sequence[Submission], *, anchors: Sequence[Image] = (), side: int, progress: Progress
+    ) -> Sequence[Opinion]:
+        """One opinion a submission, in order. `anchors` are known pictures of the person: identity is held against them
+        where there are some, else each submission against the middle of the others (leave-one-out); copies of an anchor are
+        named. `side` is the shortest side that the training needs, in pixels. What cannot be measured is a fault
+        NOT_CHECKED, never a pass.
+        """
+        ...
+
+
+# ---- training ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """What is to be trained: the dataset, the folder that its paths are relative to, and the folder for what comes out."""
+
+    dataset: Dataset
+    pictures: Path
+    out: Path
+
+
+class Trainer(Describable, Protocol):
+    """Trains the LoRA of one face, here or at a provider. The same order again goes on where the last one stopped."""
+
+    def estimate_usd(self, order: TrainingOrder) -> float: ...
+
+    def train(self, order: TrainingOrder, *, call: PaidCall, progress: Progress) -> tuple[Checkpoint, ...]:
+        """Every checkpoint that was kept, earliest first, each a verified file under `order.out`. Raises ConsentRequired,
+        TrainingError or ProviderError.
+        """
+        ...
+
+
+class DatasetFolder(Protocol):
+    """A dataset on disk while it is built: candidates, what was decided of them, and the finished dataset.
+
+    Every write is whole or absent, and nothing is deleted: a picture that is not kept moves to `rejected/`.
+    """
+
+    @property
+    def path(self) -> Path: ...
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """In the order of cell and number."""
+        ...
+
+    def add(self, candidate: Candidate, data: bytes) -> None:
+        """Stores picture, then record: one without a record was never finished."""
+        ...
+
+    def settle(self, candidates: Sequence[Candidate]) -> None:
+        """Writes what the curator found, and moves the pictures to where they belong."""
+        ...
+
+    def read(self, candidate: Candidate) -> bytes: ...
+
+    def dataset(self) -> Dataset | None:
+        """The finished dataset, if there is one. Raises DefinitionError for a damaged one."""
+        ...
+
+    def finish(self, dataset: Dataset) -> None:
+        """Writes dataset.json, metadata.jsonl and a caption file beside each picture."""
+        ...
 
 
 # ---- channels ----------------------------------------------------------------------------------------------------------

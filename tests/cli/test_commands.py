@@ -253,7 +253,7 @@ def test_a_demo_that_was_cut_short_is_finished(zirelia, stored, monkeypatch):
 
     post = stored(PostState.BRIEFED)
     resumed = []
-    monkeypatch.setattr(Studio, "kit", lambda studio: SimpleNamespace(store=studio.store))
+    monkeypatch.setattr(Studio, "kit", lambda studio, subject=None: SimpleNamespace(store=studio.store))
     monkeypatch.setattr("zirelia.workflow.produce.resume", lambda kit, subject, post_id: resumed.append(post_id) or post)
     assert zirelia("demo", "--json").json["id"] == post.id
     assert resumed == [post.id]

@@ -16,6 +16,7 @@ from zirelia.definitions.answers import (
     ANSWERS,
     SHORT_CAPTION,
     CaptionAnswer,
+    DatasetCaptionAnswer,
     DraftAnswer,
     PlanAnswer,
     ShortDraftAnswer,
@@ -49,7 +50,7 @@ def _file(folder: Path, text: str, name: str = "writer") -> Path:
     return path
 
 
-HOUSE = {"planner", "drafter", "short_drafter", "art_director", "critic", "captioner"}
+HOUSE = {"planner", "drafter", "short_drafter", "art_director", "critic", "captioner", "dataset_captioner"}
 
 
 def test_the_house_has_its_agents() -> None:
@@ -81,6 +82,7 @@ def test_slots_and_schemas_of_the_house() -> None:
         "art_director": ("chat", ShotAnswer),
         "critic": ("vision", VisionAnswer),
         "captioner": ("chat", CaptionAnswer),
+        "dataset_captioner": ("vision", DatasetCaptionAnswer),
     }
     assert load_agent("critic").temperature == 0.0
 

@@ -101,6 +101,7 @@ def test_her_examples_keep_her_own_rules() -> None:
         ("  fictional: true", "  fictional: false", "consent", "needs person, scope"),
         ("  - references/03.png", "  - ../../secret.png", "references[2]", "not a path inside the pack"),
         ("  - references/03.png", "  - /etc/passwd", "references[2]", "not a path inside the pack"),
+        ("age: 24", "age: 24\nidentity: face", "identity", "'lora' or 'references'"),
         ("lora/mira.safetensors", "../mira.safetensors", "lora.weights", "leaves the pack's folder"),
         ("lora/mira.safetensors", "lora/mira.ckpt", "lora.weights", ".safetensors files only"),
         ("channels: [folder]", "channels: []", "channels", "at least 1 item"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zirelia.domain.persona import Consent, Kind, Persona
+from zirelia.domain.persona import Consent, Identity, Kind, Persona
 
 HASH = "0f" * 32
 
@@ -60,6 +60,8 @@ def test_the_look_gives_the_prompts_their_words(persona_fields: dict[str, Any]) 
         ("lora", {"trigger": "ab"}, "trigger"),
         ("lora", {"trigger": "1mirelo"}, "trigger"),
         ("lora", {"trigger": "mirelo", "scale": 2.1}, "scale"),
+        ("identity", "words", "lora"),
+        ("identity", "references", "needs at least one picture under 'references'"),
         ("routine", [], "routine"),
         ("routine.0.start_hour", 24, "start_hour"),
         ("routine.0.end_hour", 6, "split an entry that crosses midnight in two"),
@@ -84,6 +86,14 @@ def test_an_impossible_pack_is_refused_with_the_reason(
         Persona.model_validate(changed(persona_fields, path, value))
     error = refused.value.errors()[0]  # pydantic adds a second one where the only entry of a list is wrong
     assert says in f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def test_references_carry_the_face_only_when_the_pack_says_so(persona_fields: dict[str, Any]) -> None:
+    persona = Persona.model_validate(persona_fields | {"lora": {"trigger": "mirelo"}, "references": ["references/01.png"]})
+    assert (persona.identity, persona.lora_in_force) == (Identity.LORA, persona.lora)
+    changed_over = Persona.model_validate(persona.model_dump() | {"identity": "references"})
+    assert changed_over.lora == persona.lora
+    assert changed_over.lora_in_force is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -50,16 +50,7 @@ def start(studio: subprocess.Popen[str], posts: int) -> int:
     return int(studio.stdout.readline().split()[1])
 
 
-def until(stream: IO[str], last: str) -> list[str]:
-    """The lines before `last`; fails when the stream ends without it."""
-    lines = []
-    for line in iter(stream.readline, last):
-        assert line, f"ended without {last!r} after {lines}"
-        lines.append(line)
-    return lines
-
-
-def test_killed_at_random(tmp_path: Path, studio: subprocess.Popen[str]):
+def test_killed_at_random(tmp_path: Path, studio: subprocess.Popen[str], until: Callable[[IO[str], str], list[str]]):
     chance = random.Random(3)
     assert studio.stdout is not None
     stopped_in: Counter[str] = Counter()

@@ -15,15 +15,22 @@ from pydantic import SecretStr
 
 import zirelia.pocket
 from zirelia.domain.lora import Lora
-from zirelia.domain.shot import ImagePrompt
+from zirelia.domain.shot import Framing, ImagePrompt, Shot
+from zirelia.domain.shotlist import Cell
+from zirelia.images.edit_diffusers import DiffusersImageEditor
+from zirelia.images.edit_openai import OpenAIImageEditor
+from zirelia.images.edit_replicate import ReplicateImageEditor
 from zirelia.images.flux import DiffusersImageMaker
 from zirelia.images.hosted import Patience
 from zirelia.images.openai import OpenAIImageMaker
-from zirelia.images.profiles import PROFILES
+from zirelia.images.profiles import PROFILES, Profile
 from zirelia.images.replicate import ReplicateImageMaker
+from zirelia.ports import Edit
 from zirelia.resources import folder
 from zirelia.testing.openai_images_server import OpenAIImagesServer
+from zirelia.testing.replicate_schemas import KONTEXT_SCHEMA
 from zirelia.testing.replicate_server import ReplicateServer
+from zirelia.testing.tiny_pipelines import SIDE, save_tiny
 
 WEIGHTS = Path(zirelia.pocket.__file__).parent / "weights"
 
@@ -169,3 +176,77 @@ def mira() -> Lora:
         base_model="pocket",
         rank=16,
     )
+
+
+SHOT = Shot(scene="cafe", outfit="red sweater", expression="smiling", framing=Framing.HALF_BODY, light="daylight")
+TINY = Profile(device="cpu", dtype="fp32", steps=2, width=SIDE, height=SIDE, max_sequence_length=32)
+
+
+def photo(shade: int = 90, size: tuple[int, int] = (96, 80), media: str = "PNG") -> bytes:
+    """A picture that differs from another by its `shade` (0-255)."""
+    image = Image.radial_gradient("L").resize(size).point(lambda value: (value + shade) % 256).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, format=media)
+    return buffer.getvalue()
+
+
+def edit_of(*references: bytes, size: tuple[int, int] = (SIDE, SIDE), **changes: object) -> Edit:
+    prompt = wish(width=size[0], height=size[1], text="the same woman in a cafe, smiling", shot=SHOT, **changes)
+    return Edit(prompt=prompt, cell=Cell(id="half-01", shot=SHOT), references=references)
+
+
+@pytest.fixture(name="photo")
+def _photo() -> Callable[..., bytes]:
+    return photo
+
+
+@pytest.fixture(name="edit_of")
+def _edit_of() -> Callable[..., Edit]:
+    return edit_of
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A tiny pipeline of the named class on disk, built once."""
+    made: dict[str, Path] = {}
+
+    def folder_of(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = save_tiny(kind, tmp_path_factory.mktemp("tiny") / kind)
+        return made[kind]
+
+    return folder_of
+
+
+@pytest.fixture
+def kontext(tiny_folder: Callable[[str], Path]) -> DiffusersImageEditor:
+    return DiffusersImageEditor(tiny_folder("FluxKontext"), TINY, name="tiny-kontext")
+
+
+@pytest.fixture
+def kontext_server() -> Iterator[ReplicateServer]:
+    with ReplicateServer(picture(), schema=KONTEXT_SCHEMA, model="black-forest-labs/flux-kontext-pro", official=True) as peer:
+        yield peer
+
+
+@pytest.fixture
+def replicate_editor(still: FakeTime) -> Callable[..., ReplicateImageEditor]:
+    def make(peer: ReplicateServer, **options: Any) -> ReplicateImageEditor:
+        settings: dict[str, Any] = {"base_url": peer.url, "price_per_image": 0.04, "retry_base": 0.0, "timeout": 60.0}
+        return ReplicateImageEditor(SecretStr(peer.token), peer.model, patience=still.patience(), **settings | options)
+
+    return make
+
+
+@pytest.fixture
+def openai_editor(openai_server: OpenAIImagesServer) -> Callable[..., OpenAIImageEditor]:
+    def make(model: str = "gpt-image-2", **options: Any) -> OpenAIImageEditor:
+        settings: dict[str, Any] = {
+            "base_url": openai_server.base_url,
+            "price_per_image": 0.08,
+            "retry_base": 0.0,
+            "timeout": 20.0,
+        }
+        return OpenAIImageEditor(SecretStr(openai_server.key), model, **settings | options)
+
+    return make

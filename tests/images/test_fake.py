@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zirelia.domain.lora import WornLora
+from zirelia.domain.shot import Beside
 from zirelia.errors import ProviderTimeout
 from zirelia.testing.images import FakeImageMaker
 
@@ -31,3 +33,14 @@ def test_scripted_failures_come_first_and_cost_nothing(wish, call, told):
         maker.make(wish(), lora=None, call=call, progress=told)
     assert maker.paid == 0
     assert maker.make(wish(), lora=None, call=call, progress=told).data
+
+
+def test_what_is_worn_beside_changes_the_picture_and_its_order_does_not(wish, call, told, mira):
+    maker = FakeImageMaker()
+    ink = mira.model_copy(update={"sha256": "1" * 64})
+    leo = mira.model_copy(update={"sha256": "2" * 64})
+    casts = [(), (WornLora(lora=ink),), (WornLora(lora=ink, scale=0.5),), (WornLora(lora=ink), WornLora(lora=leo))]
+    made = [maker.make(wish(), lora=mira, beside=beside, call=call, progress=told) for beside in casts]
+    assert len({each.data for each in made}) == 4
+    assert made[2].provenance.beside == (Beside(sha256="1" * 64, scale=0.5),)
+    assert maker.make(wish(), lora=mira, beside=casts[3][::-1], call=call, progress=told).data == made[3].data

@@ -273,4 +273,4 @@ def test_loopback_files_are_refused_when_the_api_is_not_loopback(server):
     maker = ReplicateImageMaker(SecretStr("r8_x"), "a/b")
     shown = Prediction(**server.plant({}) | {"status": "succeeded", "output": [f"{server.url}/files/x.png"]})
     with pytest.raises(ProviderRefused, match="not public"):
-        maker._fetch(shown)
+        maker._account.fetched(shown)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zirelia.domain.shot import ImagePrompt
 from zirelia.errors import ConfigurationError
 from zirelia.images.replicate_inputs import FLUX_LORA, Input, choose_inputs, schema_of
-from zirelia.testing.replicate_server import FLUX_SCHEMA
+from zirelia.testing.replicate_schemas import FLUX_SCHEMA
 
 
 def _chosen(schema, prompt, start=None):
@@ -69,6 +69,7 @@ def test_cog_schema_is_read_with_its_references():
     assert schema["output_format"].choices == ("webp", "jpg", "png")
     assert schema["width"] == Input("integer", minimum=256, maximum=1440)
     assert set(schema) == set(FLUX_LORA)
+    assert schema["prompt"].required
 
 
 @given(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
 from zirelia.errors import ConfigurationError
-from zirelia.images.weights import check_lora, read_header
+from zirelia.images.weights import check_lora
+from zirelia.safetensors_header import read_header
 
 LAYER = "transformer.blocks.0.to_q"
 BASE = {LAYER: (6, 8), "transformer.blocks.0.to_k": (6, 8)}
@@ -52,12 +53,33 @@ def test_kohya_names_are_left_to_the_converter(tmp_path):
         ({f"{LAYER}.lora_A.weight": np.ones((2, 8))}, "one half"),
         (_pair() | {f"{LAYER}.lora_B.weight": np.ones((6, 3))}, "do not fit"),
         ({"model.weight": np.ones((2, 2))}, "holds no LoRA"),
-        (_pair() | {f"{LAYER}.dora_scale": np.ones(3)}, "belong to no LoRA pair"),
+        (_pair() | {f"{LAYER}.odd": np.ones(3)}, "belong to no LoRA pair"),
+        (_pair() | {f"{LAYER}.dora_scale": np.ones(3)}, "of the kind DoRA"),
+        (_pair() | {f"{LAYER}.lora_magnitude_vector.weight": np.ones(3)}, "of the kind DoRA"),
+        ({f"{LAYER}.lokr_w1": np.ones(3), f"{LAYER}.alpha": np.ones(1)}, "of the kind LoKr"),
+        ({f"{LAYER}.hada_w1_a": np.ones((3, 3))}, "of the kind LoHa"),
+        (_pair() | {f"{LAYER}.diff_b": np.ones(3)}, "of the kind full difference"),
+        (_pair() | {f"{LAYER}.lora_mid.weight": np.ones((2, 2, 3, 3))}, "of the kind Tucker LoCon"),
     ],
 )
 def test_a_lora_that_does_not_fit_is_refused(tmp_path, tensors, said):
     with pytest.raises(ConfigurationError, match=said):
         check_lora(read_header(_file(tmp_path, tensors)), BASE)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, r"another base model \(stable-diffusion-xl-v1-base\)"),
+        ({"ss_base_model_version": "flux1", "modelspec.architecture": ""}, r"another base model \(flux1\)"),
+        ({"ss_base_model_version": "None"}, "another base model: 1 of 1"),
+    ],
+)
+def test_a_lora_of_another_base_names_it(tmp_path, metadata, said):
+    path = tmp_path / "x.safetensors"
+    save_file(_pair("transformer.other"), path, metadata=metadata)
+    with pytest.raises(ConfigurationError, match=said):
+        check_lora(read_header(path), BASE)
 
 
 GOOD = save(_pair())

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,7 @@ from zirelia.domain.verdict import Criterion
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 
+Until = Callable[[IO[str], str], list[str]]
 KILLS = 10
 WRITER = Path(__file__).with_name("killed_writer.py")
 
@@ -39,7 +40,7 @@ def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def _killed_turn(writer: subprocess.Popen[str], turn: int, chance: random.Random) -> list[tuple[int, int, int]]:
+def _killed_turn(writer: subprocess.Popen[str], turn: int, chance: random.Random, until: Until) -> list[tuple[int, int, int]]:
     """What the writer acknowledged before it was killed: (post, version, attempts)."""
     assert writer.stdin is not None
     assert writer.stdout is not None
@@ -55,20 +56,11 @@ def _killed_turn(writer: subprocess.Popen[str], turn: int, chance: random.Random
     return [(int(post), int(version), int(attempts)) for _, post, version, attempts in map(str.split, lines)]
 
 
-def until(stream: IO[str], last: str) -> list[str]:
-    """The lines before `last`; fails when the stream ends without it."""
-    lines = []
-    for line in iter(stream.readline, last):
-        assert line, f"ended without {last!r} after {lines}"
-        lines.append(line)
-    return lines
-
-
-def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, writer: subprocess.Popen[str]):
+def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, writer: subprocess.Popen[str], until: Until):
     chance = random.Random(7)
     acknowledged: dict[int, tuple[int, int]] = {}
     for turn in range(KILLS):
-        for post_id, version, attempts in _killed_turn(writer, turn, chance):
+        for post_id, version, attempts in _killed_turn(writer, turn, chance, until):
             acknowledged[post_id] = (version, attempts)
         with SqlStore(tmp_path / "zirelia.db", MediaStore(tmp_path / "media")) as store:
             assert store.problems() == ()

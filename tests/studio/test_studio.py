@@ -81,7 +81,7 @@ def _settings(home, server):
 def test_the_demo_takes_the_embedded_models_whatever_the_settings_say(home, server):
     with open_studio(settings=_settings(home, server), embedded=True) as studio:
         backends = {role: choice.backend for role, choice in studio.choices.items()}
-    assert backends == {"chat": "embedded", "vision": "none", "embeddings": "embedded", "image": "pocket"}
+    assert backends == {"chat": "embedded", "vision": "none", "embeddings": "embedded", "image": "pocket", "edit": "pocket"}
 
 
 def test_a_trigger_belongs_to_one_face(home):

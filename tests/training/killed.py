@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import diffusers  # noqa: F401  imported before the fork, so that each child starts at once
-import peft  # noqa: F401
-import transformers  # noqa: F401
+# all that a child would import is imported before the fork, so that each one starts at once
+import peft
+import peft.utils  # noqa: F401
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline  # noqa: F401
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast  # noqa: F401
 
-import zirelia.training.adapter
-import zirelia.training.latents
-import zirelia.training.loop  # noqa: F401
+import zirelia.training.session  # noqa: F401
 from zirelia.domain.dataset import Dataset
 from zirelia.training.plan import TrainingPlan
 from zirelia.training.progress import Heartbeat
@@ -32,8 +32,8 @@ def die() -> None:
 
 
 def killer(moment: str) -> Callable[[Heartbeat], None]:
-    """Arms the moment: 'step:N' after that step, 'move:NAME' before a file or folder takes that name,
-    'moved:NAME' right after.
+    """Arms the moment: 'train:N' after that step, 'sample:N' before the samples of that step, 'move:NAME' before a file or
+    folder takes that name, 'moved:NAME' right after.
     """
     kind, _, name = moment.partition(":")
     move = Path.replace
@@ -47,7 +47,7 @@ def killer(moment: str) -> Callable[[Heartbeat], None]:
         return moved
 
     Path.replace = moving  # type: ignore[method-assign]
-    return lambda beat: die() if kind == "step" and beat.stage == "train" and beat.step == int(name) else None
+    return lambda beat: die() if kind == beat.stage and beat.step == int(name) else None
 
 
 def child(job: dict[str, str], out: Path, moment: str | None, heard: list[int]) -> None:
@@ -67,6 +67,7 @@ def child(job: dict[str, str], out: Path, moment: str | None, heard: list[int]) 
         json.loads(job["others"]),
         listen,
         device="cpu",
+        samples=json.loads(job["samples"]),
     )
 
 

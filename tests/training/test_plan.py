@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from zirelia.training.loop import draws, pictures_of
+from zirelia.training.order import draws, pictures_of
 from zirelia.training.plan import POCKET, Targets, TrainingPlan, person
 
 LAYERS = {

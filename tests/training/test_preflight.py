@@ -57,13 +57,22 @@ def test_pictures_are_read_and_never_enlarged(dataset: Dataset, pictures: Path, 
 def test_a_machine_with_too_little(base: Path, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_machine(base, tmp_path / "a.safetensors", plan, on_gpu=False)
     with monkeypatch.context() as poor:
-        poor.setattr(preflight, "_free_memory", lambda on_gpu: 1 << 20)
+        poor.setattr(preflight, "_free_memory", lambda *, on_gpu: 1 << 20)
         with pytest.raises(TrainingError, match="too little memory"):
             check_machine(base, tmp_path / "a.safetensors", plan, on_gpu=False)
     full = preflight.shutil._ntuple_diskusage(100, 99, 1)
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: full)
     with pytest.raises(TrainingError, match="too little disk"):
         check_machine(base, tmp_path / "a.safetensors", plan, on_gpu=False)
+
+
+def test_the_cache_needs_disk(base: Path, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(preflight, "_enough", lambda what, free, needed, hint: told.append(needed))
+    for cache in (False, True):
+        kept = plan.model_copy(update={"disk_cache": cache, "max_sequence_length": 512, "dtype": "bfloat16"})
+        check_machine(base, tmp_path / "a.safetensors", kept, on_gpu=False, texts=100, pictures=0)
+    assert told[3] - told[1] == 100 * 512 * 4096 * 2
 
 
 def test_a_base_that_is_not_one(copied_base: Path, plan: TrainingPlan, tmp_path: Path) -> None:

@@ -15,32 +15,42 @@ from safetensors.torch import load_file
 
 from zirelia.domain.dataset import Dataset
 from zirelia.errors import TrainingError
-from zirelia.training.files import alone
+from zirelia.files import alone
 from zirelia.training.plan import TrainingPlan
+from zirelia.training.status import read_status
 from zirelia.training.trainer import train_lora
 
 OTHERS = ("a man with short black hair, close-up portrait, serious, in a gym", "a woman with a bob, half body portrait")
 
 # snapshots at 4, 8 and 10 of 10 steps: the moment, and the first step that the second process takes
 MOMENTS = {
-    "step:2": 1,
-    "step:7": 5,
+    "train:2": 1,
+    "train:7": 5,
+    "sample:8": 9,
     "move:step-000008": 5,
-    "moved:step-000008": 9,
     "move:killed-4.safetensors": None,
 }
+
+# what could disturb a resumed run: an average, batches of several shapes, masks, samples, validations
+EVERYTHING = {
+    "ema": 0.7, "resolution": 64, "buckets": True, "background_weight": 0.2, "sample_every": 4, "sample_steps": 1,
+    "validate_every": 3, "held_out": 1,
+}  # fmt: skip
+SAMPLES = ("mirelo woman, smiling", "a man in a gym")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_a_killed_training_goes_on_where_it_was(
-    base: Path, dataset: Dataset, pictures: Path, plan: TrainingPlan, tmp_path: Path
+    base: Path, shaped_dataset: Dataset, shaped_pictures: Path, plan: TrainingPlan, tmp_path: Path
 ) -> None:
-    plan = plan.model_copy(update={"ema": 0.7})
-    answers = _forked_trainings(base, dataset, pictures, plan, tmp_path)
+    plan = plan.model_copy(update=EVERYTHING)
+    answers = _forked_trainings(base, shaped_dataset, shaped_pictures, plan, tmp_path)
 
     whole = load_file(tmp_path / "whole.safetensors")
     state = load_file(tmp_path / "whole.run/step-000010/state.safetensors")
-    curve = json.loads((tmp_path / "whole.run/step-000010/state.json").read_text())["curve"]
+    kept = json.loads((tmp_path / "whole.run/step-000010/state.json").read_text())
+    drawn = _samples(tmp_path / "whole.run")
+    assert sorted(drawn) == [f"step-00000{step}/0{number}.png" for step in (4, 8) for number in (0, 1)]
     assert answers.pop("whole")["steps"] == list(range(1, 11))
     for number, (moment, first) in enumerate(MOMENTS.items()):
         said = answers[moment]
@@ -49,9 +59,16 @@ def test_a_killed_training_goes_on_where_it_was(
         run = tmp_path / f"killed-{number}.run"
         _assert_same(load_file(tmp_path / f"killed-{number}.safetensors"), whole)
         _assert_same(load_file(run / "step-000010/state.safetensors"), state)
-        found = json.loads((run / "step-000010/state.json").read_text())["curve"]
-        assert [*chain(*found)] == pytest.approx([*chain(*curve)], rel=1e-4), moment
+        found = json.loads((run / "step-000010/state.json").read_text())
+        for measured in ("curve", "validations"):
+            assert [*chain(*found[measured])] == pytest.approx([*chain(*kept[measured])], rel=1e-4), (moment, measured)
+        assert _samples(run) == drawn, moment
+        assert read_status(run).state == "done", moment
         assert not [path for path in run.rglob("*") if ".part" in path.name], "what was half written is swept"
+
+
+def _samples(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run / "samples")): path.read_bytes() for path in (run / "samples").rglob("*.png")}
 
 
 def _forked_trainings(
@@ -63,6 +80,7 @@ def _forked_trainings(
         "pictures": str(pictures),
         "plan": plan.model_dump_json(),
         "others": json.dumps(OTHERS),
+        "samples": json.dumps(SAMPLES),
         "moments": json.dumps(list(MOMENTS)),
         "folder": str(folder),
     }
@@ -129,5 +147,5 @@ def test_two_trainings_do_not_share_a_folder(
 ) -> None:
     out = tmp_path / "mira.safetensors"
     out.with_suffix(".run").mkdir()
-    with alone(out.with_suffix(".run")), pytest.raises(TrainingError, match="another training"):
+    with alone(out.with_suffix(".run") / "lock", busy=RuntimeError), pytest.raises(TrainingError, match="another training"):
         train_lora(base, dataset, pictures, plan, out)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from zirelia.domain.dataset import Dataset
 from zirelia.domain.persona import Consent
 from zirelia.errors import ConsentRequired, TrainingError
-from zirelia.training.files import sha256_of
+from zirelia.files import sha256_of
 from zirelia.training.lora_file import architecture, read_lora
 from zirelia.training.plan import Targets, TrainingPlan
 from zirelia.training.progress import Heartbeat
@@ -105,12 +105,12 @@ def test_a_plan_for_flux_dev_runs_with_guidance_bf16_checkpointing_and_a_cache_o
     first = train_lora(guided_base, dataset, pictures, dev, out, OTHERS)
     assert list((tmp_path / "dev.run/cache").glob("*.safetensors"))
 
-    from zirelia.training import latents
+    from diffusers import FluxPipeline
 
     def not_again(*_: object, **__: object) -> None:
         raise AssertionError("everything is in the cache; no encoder is loaded")
 
-    monkeypatch.setattr(latents.FluxPipeline, "from_pretrained", not_again)
+    monkeypatch.setattr(FluxPipeline, "from_pretrained", not_again)
     assert train_lora(guided_base, dataset, pictures, dev, out, OTHERS, resume=False) == first
 
 
@@ -201,7 +201,7 @@ def test_an_end_without_a_file_is_an_error(
 ) -> None:
     from zirelia.training import trainer
 
-    monkeypatch.setattr(trainer, "_train", lambda *_: None)
+    monkeypatch.setattr(trainer, "_train", lambda *_: "")
     with pytest.raises(TrainingError, match="without writing"):
         train_lora(base, dataset, pictures, plan, tmp_path / "a.safetensors")
 
@@ -209,12 +209,12 @@ def test_an_end_without_a_file_is_an_error(
 def test_a_disk_that_fails_is_said_plainly(
     base: Path, dataset: Dataset, pictures: Path, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zirelia.training import files
+    from zirelia import files
 
     def full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_to_disk", full)
+    monkeypatch.setattr(files, "to_disk", full)
     with pytest.raises(TrainingError, match="No space left") as caught:
         train_lora(base, dataset, pictures, plan, tmp_path / "a.safetensors")
     assert "goes on from the newest snapshot" in str(caught.value)

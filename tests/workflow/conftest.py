@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from zirelia.channels.folder import FolderChannel
 from zirelia.critic.panel import CriticPanel
@@ -22,10 +25,14 @@ from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKi
 from zirelia.pocket.vocabulary import shot_vocabulary
 from zirelia.ports import Exhibit, MadeImage
 from zirelia.provenance.sealer import JpegSealer
+from zirelia.store.datasets import DatasetFiles
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.testing.chat import ScriptedChat
+from zirelia.testing.curation import FakeCurator
+from zirelia.testing.editor import FakeImageEditor
 from zirelia.testing.images import FakeImageMaker
+from zirelia.workflow.dataset_kit import DatasetKit
 from zirelia.workflow.kit import Kit, Subject
 
 JUDGED = frozenset({Criterion.IDENTITY, Criterion.SAFETY, Criterion.TECHNICAL, Criterion.SUBJECTS, Criterion.BRIEF})
@@ -151,7 +158,7 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def _blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty database: copying it is faster than migrating for every test."""
     home = tmp_path_factory.mktemp("blank")
     SqlStore(home / "zirelia.db", MediaStore(home / "media")).close()
@@ -159,8 +166,8 @@ def _blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, now: datetime, _blank: Path) -> Iterator[Desk]:
-    shutil.copy(_blank, tmp_path / "zirelia.db")
+def desk(tmp_path: Path, now: datetime, blank: Path) -> Iterator[Desk]:
+    shutil.copy(blank, tmp_path / "zirelia.db")
     media = MediaStore(tmp_path / "media")
     clock = Clock(now)
     images = ClockedMaker(vocabulary=shot_vocabulary(), size=(96, 96))
@@ -178,6 +185,59 @@ def desk(tmp_path: Path, now: datetime, _blank: Path) -> Iterator[Desk]:
             folder=FolderChannel(tmp_path / "outbox", now=clock),
             subject=Subject(persona=MIRA(), lora=None, references=()),
         )
+
+
+@dataclass
+class Lab:
+    """A desk for datasets: the real folder and store around fakes. `kit()` makes a kit of the parts as they are now."""
+
+    desk: Desk
+    folder: DatasetFiles
+    editor: FakeImageEditor
+    curator: FakeCurator
+    photo: bytes
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def persona(self) -> Persona:
+        return self.desk.subject.persona
+
+    @property
+    def diary(self) -> Diary:
+        return self.desk.diary
+
+    def kit(self, **changes: Any) -> DatasetKit:
+        made: dict[str, Any] = {
+            "store": self.desk.store,
+            "folder": self.folder,
+            "curator": self.curator,
+            "now": self.desk.clock,
+            "watcher": self.desk.diary,
+            "editor": self.editor,
+            "images": self.desk.images,
+        }
+        return DatasetKit(**made | self.changes | changes)
+
+    def rows(self) -> dict[str, tuple[str, float | None]]:
+        """Ledger row → (state, cost)."""
+        return {row.id: (str(row.state), row.cost_usd) for row in self.desk.store.ledger(persona="mira")}
+
+
+def painted(seed: int, *, side: int = 64, form: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.frombytes("RGB", (side, side), random.Random(seed).randbytes(side * side * 3)).save(buffer, form)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def lab(desk: Desk) -> Lab:
+    editor = FakeImageEditor(vocabulary=shot_vocabulary(), size=(64, 64), price=0.04)
+    return Lab(desk, DatasetFiles(desk.home / "dataset"), editor, FakeCurator(), painted(7))
+
+
+@pytest.fixture
+def paint() -> Callable[..., bytes]:
+    return painted
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from pydantic import ValidationError
 
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ProviderError, ProviderRefused
+from zirelia.files import write_atomically
 from zirelia.ports import BackendFacts, Capabilities, Plan, Uncertain
 
 _SAFE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
@@ -160,18 +160,7 @@ class FolderChannel:
             os.close(handle)
 
     def _write(self, name: str, data: bytes) -> None:
-        """The whole file or none of it, durable when this returns."""
-        handle, part = tempfile.mkstemp(prefix=".part-", dir=self.outbox)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(self.outbox / name)
-        folder = os.open(self.outbox, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_atomically(self.outbox / name, data, temporary_folder=self.outbox)
 
 
 def _sha256(data: bytes) -> str:

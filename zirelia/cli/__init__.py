@@ -27,6 +27,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "request-changes": ("decide:request_changes", "Have the picture made anew with your note."),
     "post": ("decide:post", "Publish an approved post now."),
     "approve-and-post": ("decide:approve_and_post", "Approve a post and publish it now."),
+    "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
+    "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
+    "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),
+    "grid": (
+        "grid:grid",
+        "Draw prompt x LoRA x weight: the same prompts and seeds with every persona's LoRA at every scale.",
+    ),
+    "compare": (
+        "compare:compare",
+        "Set LoRA, references, others' LoRAs and the bare base side by side on the same prompts and seeds.",
+    ),
     "persona": ("personas:persona", "Check, show, make or import persona packs; draw a contact sheet."),
     "doctor": ("doctor:doctor", "Say which backend every role would use, why, and whether it works."),
     "costs": ("keep:costs", "Show what calls to models have cost."),

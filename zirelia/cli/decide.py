@@ -52,11 +52,11 @@ def reject(post_id: int, because: str, by: str, as_json: bool) -> None:
 @_json
 def request_changes(post_id: int, because: str, by: str, as_json: bool) -> None:
     """Have the picture made anew with your note."""
-    watcher = terminal.SilentWatcher() if as_json else terminal.TerminalWatcher()
-    with open_studio(watcher) as studio:
-        kit = studio.kit()
-        post = review.request_changes(kit, post_id, by=by, because=because)
-        post = production.resume(kit, studio.subject(post.persona), post_id)
+    with open_studio(terminal.watcher(quiet=as_json)) as studio:
+        subject = studio.subject(studio.store.get_post(post_id).persona)
+        kit = studio.kit(subject)
+        review.request_changes(kit, post_id, by=by, because=because)
+        post = production.resume(kit, subject, post_id)
         if not as_json:
             terminal.card(post, studio.store.ledger(post_id=post_id), studio.media.path)
         _say(studio, post, f"is {post.state.replace('_', ' ')} with a new attempt", as_json)
@@ -103,7 +103,7 @@ def edit(post_id: int, caption: str | None, hashtags: str | None, alt_text: str 
 @_json
 def post(post_id: int, as_json: bool) -> None:
     """Publish an approved post now."""
-    with open_studio(terminal.SilentWatcher() if as_json else terminal.TerminalWatcher()) as studio:
+    with open_studio(terminal.watcher(quiet=as_json)) as studio:
         _publish(studio, studio.store.get_post(post_id), as_json)
 
 
@@ -114,7 +114,7 @@ def post(post_id: int, as_json: bool) -> None:
 @_json
 def approve_and_post(post_id: int, because: str | None, by: str, as_json: bool) -> None:
     """Approve a post and publish it now."""
-    with open_studio(terminal.SilentWatcher() if as_json else terminal.TerminalWatcher()) as studio:
+    with open_studio(terminal.watcher(quiet=as_json)) as studio:
         waiting = studio.store.get_post(post_id)
         if waiting.state in {PostState.AWAITING_REVIEW, PostState.HELD}:
             waiting = review.approve(studio.kit(), post_id, by=by, because=because)

@@ -122,32 +122,19 @@ def import_card(file: Path, name: str | None, into: Path) -> None:
 @_json
 def sheet(name: str | None, out: Path, scenes: int, as_json: bool) -> None:
     """Draw the persona in several scenes, with the LoRA and with the bare base, and score the likeness."""
-    from zirelia.images.sheet import Row, contact_sheet
+    from zirelia.cli import compare as comparison
+    from zirelia.files import whole_file
     from zirelia.studio import open_studio
-    from zirelia.workflow.compare import compare
+    from zirelia.workflow.compare import bare_base, compare, own_lora
 
-    with open_studio(terminal.SilentWatcher() if as_json else terminal.TerminalWatcher()) as studio:
+    with open_studio(terminal.watcher(quiet=as_json)) as studio:
         subject = studio.subject(name)
-        likeness = compare(studio.kit(), subject, studio.identity(subject.persona), scenes=scenes)
-        display = subject.persona.display_name
-        rows = [
-            Row(
-                f"{display}, with her LoRA: identity {likeness.lora.median:.2f}",
-                likeness.with_lora,
-                [f"{s.scene}, {s.light}  {v:.2f}" for s, v in zip(likeness.shots, likeness.lora.values, strict=True)],
-            ),
-            Row(
-                f"the same prompts and seeds, bare base: identity {likeness.base.median:.2f}",
-                likeness.without,
-                [f"{value:.2f}" for value in likeness.base.values],
-            ),
-        ]
-        out.write_bytes(contact_sheet(rows))
-        lines = {"LoRA": likeness.lora, "bare base": likeness.base, "real pairs": likeness.real}
-        if as_json:
-            shape = {key: {"median": s.median, "tenth": s.tenth, "values": s.values} for key, s in lines.items()}
-            terminal.print_json({"sheet": str(out), "threshold": likeness.threshold, "identity": shape})
-            return
-        for key, scores in lines.items():
-            click.echo(f"  {key:11} identity median {scores.median:.3f}, 10th percentile {scores.tenth:.3f}")
-        click.echo(f"  threshold   {likeness.threshold or 0:.3f}\n{out}")
+        ways = [own_lora(subject), bare_base(subject)]
+        shown = compare(studio.kit(), subject, studio.identity(subject.persona), ways, scenes=scenes)
+    with whole_file(out) as part:
+        part.write_bytes(comparison.picture(shown, subject.persona.display_name))
+    if as_json:
+        terminal.print_json({"sheet": str(out)} | comparison.shape(shown))
+        return
+    comparison.say(shown)
+    click.echo(str(out))

@@ -79,6 +79,28 @@ def build(recipe: str, out: Path, work: Path, init: Path | None) -> None:
 
 @pocket.command()
 @click.argument("name")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("picture.png"), show_default=True, help="The PNG."
+)
+@click.option("--size", default=512, show_default=True, type=click.IntRange(64, 2048), help="Side in pixels.")
+@click.option("--seed", default=3, show_default=True, type=click.IntRange(0), help="Which picture.")
+def draw(name: str, out: Path, size: int, seed: int) -> None:
+    """Draw one picture of a character that the model has never seen: a photo to start a dataset from."""
+    import random
+
+    from zirelia.files import whole_file
+    from zirelia.pocket.drawing import render
+    from zirelia.pocket.world import HELD_OUT, random_shot
+
+    if name not in HELD_OUT:
+        raise click.BadParameter(f"'{name}' is not held out; there are {', '.join(HELD_OUT)}")
+    with whole_file(out) as part:
+        render(HELD_OUT[name], random_shot(random.Random(seed)), size).save(part, format="PNG")  # noqa: S311
+    click.echo(str(out))
+
+
+@pocket.command()
+@click.argument("name")
 @click.option("--pack", type=_folder, help="The persona pack that receives the pictures and the LoRA; persona/NAME otherwise.")
 @click.option("--pictures", default=36, show_default=True, type=click.IntRange(4, 60), help="Drawn to train on.")
 @click.option("--steps", type=click.IntRange(1, 5000), help="Training steps; the measured recipe's when left out.")

@@ -13,10 +13,6 @@ _quiet = click.option("--quiet", is_flag=True, help="Show no progress.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON; progress is not shown.")
 
 
-def _watcher(quiet: bool) -> terminal.TerminalWatcher | terminal.SilentWatcher:
-    return terminal.SilentWatcher() if quiet else terminal.TerminalWatcher()
-
-
 @click.command()
 @_quiet
 @_json
@@ -25,8 +21,9 @@ def demo(quiet: bool, as_json: bool) -> None:
 
     A turn that was cut short is finished instead.
     """
-    with open_studio(_watcher(quiet or as_json), embedded=True) as studio:
-        kit, subject = studio.kit(), studio.subject("mira")
+    with open_studio(terminal.watcher(quiet=quiet or as_json), embedded=True) as studio:
+        subject = studio.subject("mira")
+        kit = studio.kit(subject)
         cut_short = production.unfinished(kit, subject.persona.name)
         post = production.resume(kit, subject, cut_short[0].id) if cut_short else production.produce(kit, subject)
         _finish(studio, post, as_json)
@@ -44,8 +41,9 @@ def produce(persona: str | None, count: int, quiet: bool, as_json: bool) -> None
 
     A turn that a crash cut short is finished first.
     """
-    with open_studio(_watcher(quiet or as_json)) as studio:
-        subject, kit = studio.subject(persona), studio.kit()
+    with open_studio(terminal.watcher(quiet=quiet or as_json)) as studio:
+        subject = studio.subject(persona)
+        kit = studio.kit(subject)
         posts = [production.resume(kit, subject, post.id) for post in production.unfinished(kit, subject.persona.name)]
         while len(posts) < count:
             posts.append(production.produce(kit, subject))
@@ -64,9 +62,10 @@ def produce(persona: str | None, count: int, quiet: bool, as_json: bool) -> None
 @_json
 def retry(post_id: int, quiet: bool, as_json: bool) -> None:
     """Try a held post again, from the part that failed."""
-    with open_studio(_watcher(quiet or as_json)) as studio:
+    with open_studio(terminal.watcher(quiet=quiet or as_json)) as studio:
         post = studio.store.get_post(post_id)
-        post = production.retry(studio.kit(), studio.subject(post.persona), post_id)
+        subject = studio.subject(post.persona)
+        post = production.retry(studio.kit(subject), subject, post_id)
         _finish(studio, post, as_json)
         if post.state is PostState.HELD:
             raise click.exceptions.Exit(8)

@@ -84,18 +84,9 @@ class TerminalWatcher:
             click.echo("\r\x1b[2K", nl=False, err=True)
 
 
-class SilentWatcher:
-    """For `--quiet` and for machines."""
-
-    def step(self, name: str, note: str = "") -> None: ...
-
-    def progress(self, fraction: float, note: str) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def done(self, note: str = "") -> None: ...
-
-    def failed(self, note: str) -> None: ...
+def watcher(*, quiet: bool) -> TerminalWatcher | None:
+    """None for `--quiet` and for machines: the studio then tells nobody."""
+    return None if quiet else TerminalWatcher()
 
 
 def print_json(shape: object) -> None:

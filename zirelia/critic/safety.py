@@ -46,9 +46,17 @@ class SafetyInstrument:
         self._classifier: _Classifier | None = None
         self._loading = threading.Lock()
 
+    @property
+    def threshold(self) -> float:
+        return self._threshold
+
+    def safe(self, image: Image) -> float:
+        """The probability, 0 to 1, that a picture is fit for everybody. Raises MissingExtra without the package."""
+        return 1.0 - float(self._loaded().classify(image.convert("RGB")).nsfw)
+
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One SAFETY finding. Raises MissingExtra without the package."""
-        safe = 1.0 - float(self._loaded().classify(exhibit.image.convert("RGB")).nsfw)
+        safe = self.safe(exhibit.image)
         # a comparison that NaN cannot pass; the panel refuses the NaN itself
         passed = safe >= self._threshold
         seen = f"{safe:.2f} likely to be safe for everybody, {self._threshold:.2f} asked"

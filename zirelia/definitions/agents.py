@@ -33,6 +33,7 @@ VARIABLES: dict[str, frozenset[str]] = {
     "art_director": frozenset({"name", "brief", "caption", "wardrobe", "choices", "never", "recent", "note"}),
     "critic": frozenset({"question"}),
     "captioner": frozenset({"name", "shot"}),
+    "dataset_captioner": frozenset({"noun", "never", "shot"}),
 }
 """What the workflows give to each agent of the house: its file uses all of these and no others."""
 

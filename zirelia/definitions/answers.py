@@ -139,6 +139,12 @@ class CaptionAnswer(Answered):
     alt_text: str = Field(min_length=20, max_length=300, description="one or two plain sentences")
 
 
+class DatasetCaptionAnswer(Answered):
+    """What varies in a training picture: pose, clothes, light, place."""
+
+    caption: str = Field(min_length=15, max_length=400, description="one sentence that begins with who it is")
+
+
 ANSWERS: dict[str, type[Answered]] = {
     "plan": PlanAnswer,
     "draft": DraftAnswer,
@@ -146,6 +152,7 @@ ANSWERS: dict[str, type[Answered]] = {
     "shot": ShotAnswer,
     "vision": VisionAnswer,
     "caption": CaptionAnswer,
+    "dataset_caption": DatasetCaptionAnswer,
 }
 """Name in an agent's front matter (`output`) → schema."""
 

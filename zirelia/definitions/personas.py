@@ -43,9 +43,13 @@ class LoadedPersona:
         lora = self.persona.lora
         return self.folder / lora.weights if lora and lora.weights else None
 
+    def style_paths(self) -> tuple[Path, ...]:
+        """The weights of the pack's styles, in its order."""
+        return tuple(self.folder / style.weights for style in self.persona.styles)
+
     def missing_files(self) -> tuple[Path, ...]:
         """Files that the pack names and that are not there."""
-        named = (*self.reference_paths(), *filter(None, (self.lora_path(),)))
+        named = (*self.reference_paths(), *filter(None, (self.lora_path(),)), *self.style_paths())
         return tuple(path for path in named if not path.is_file())
 
 
@@ -147,9 +151,11 @@ def _beyond_the_schema(persona: Persona, located: Located, *, by_name: bool) -> 
         if not stays_inside(name):
             place = ("references", index)
             problems.append(Problem(located.line_of(place), dotted(place), f"'{name}' is not a path inside the pack"))
-    weights = persona.lora.weights if persona.lora else None
-    if weights is not None:
-        spot = ("lora", "weights")
+    named: list[tuple[tuple[str | int, ...], str]] = []
+    if persona.lora and persona.lora.weights is not None:
+        named.append((("lora", "weights"), persona.lora.weights))
+    named += [(("styles", index, "weights"), style.weights) for index, style in enumerate(persona.styles)]
+    for spot, weights in named:
         if not weights.endswith(".safetensors"):
             problems.append(Problem(located.line_of(spot), dotted(spot), "weights are .safetensors files only"))
         elif not Path(weights).is_absolute() and not stays_inside(weights):

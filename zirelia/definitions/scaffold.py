@@ -96,6 +96,9 @@ look:
 # Pictures of the character that every new one is compared with, inside this folder.
 references: []
 
+# Before there is a training: give these pictures to an edit model with every prompt.
+# identity: references
+
 # A real person's likeness needs person, scope, expires and document_sha256 instead.
 consent:
   fictional: true

@@ -1,4 +1,4 @@
-"""The LoRA that carries a face: its choice in a persona pack and the weights themselves."""
+"""The LoRA that carries a face: its choice in a persona pack, the weights themselves, and the checkpoints of a training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from zirelia.domain.value import Sha256, Text, Value
 TriggerWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,31}$")]
 """One word, letters, digits and underscore; unique, so that it binds to nobody else."""
 
+Scale = Annotated[float, Field(ge=0.0, le=2.0)]
+"""How strongly a LoRA is applied; 1 is as it was trained."""
+
 
 class LoraChoice(Value):
     """What a persona pack says: the trigger word, the weights (path inside the pack, absolute path, or None for a hosted
@@ -19,7 +22,7 @@ class LoraChoice(Value):
 
     trigger: TriggerWord
     weights: Text | None = None
-    scale: float = Field(default=1.0, ge=0.0, le=2.0)
+    scale: Scale = 1.0
 
 
 class Lora(Value):
@@ -30,3 +33,17 @@ class Lora(Value):
     trigger: TriggerWord
     base_model: Text
     rank: int = Field(ge=1)
+
+
+class WornLora(Value):
+    """A LoRA that is worn beside the persona's own: a style, or the second person of a cast."""
+
+    lora: Lora
+    scale: Scale = 1.0
+
+
+class Checkpoint(Value):
+    """A snapshot of a training: the weights after that many steps."""
+
+    step: int = Field(ge=1)
+    lora: Lora

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from zirelia.domain.cadence import Cadence
-from zirelia.domain.lora import LoraChoice
+from zirelia.domain.lora import LoraChoice, Scale
 from zirelia.domain.value import Sha256, Slug, Text, Value
 from zirelia.domain.verdict import Rubric
 
@@ -25,6 +25,13 @@ class Kind(StrEnum):
 
     ILLUSTRATED = "illustrated"
     PHOTOGRAPHIC = "photographic"
+
+
+class Identity(StrEnum):
+    """What carries the face into a picture: trained weights (or words, where there are none), or the pictures themselves."""
+
+    LORA = "lora"
+    REFERENCES = "references"
 
 
 class Voice(Value):
@@ -69,6 +76,13 @@ class Look(Value):
     def contradictions(self) -> dict[str, Trait]:
         """Word or phrase (lower case) that contradicts the look → the trait that it contradicts."""
         return {word.lower(): trait for trait in self.traits for word in trait.contradictions}
+
+
+class Style(Value):
+    """A LoRA of a way of drawing, worn beside the face: `weights` as in `LoraChoice`, `scale` 0-2."""
+
+    weights: Text
+    scale: Scale = 0.6
 
 
 class Routine(Value):
@@ -147,7 +161,9 @@ class Persona(Value):
     age: int = Field(ge=18, le=120, description="she is an adult; children's characters come with the book features")
     voice: Voice
     look: Look
+    identity: Identity = Identity.LORA
     lora: LoraChoice | None = None
+    styles: tuple[Style, ...] = Field(default=(), max_length=4)
     references: tuple[Text, ...] = ()
     consent: Consent
     routine: tuple[Routine, ...] = Field(min_length=1)
@@ -157,3 +173,14 @@ class Persona(Value):
     channels: tuple[Slug, ...] = Field(default=("folder",), min_length=1)
     disclosure: Disclosure = Disclosure()
     rubric: Rubric = Rubric()
+
+    @model_validator(mode="after")
+    def _recognisable(self) -> Self:
+        if self.identity is Identity.REFERENCES and not self.references:
+            raise ValueError("identity 'references' needs at least one picture under 'references'")
+        return self
+
+    @property
+    def lora_in_force(self) -> LoraChoice | None:
+        """The LoRA that prompts are written for: none while the references carry the face, even when there is one."""
+        return self.lora if self.identity is Identity.LORA else None

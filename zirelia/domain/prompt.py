@@ -98,6 +98,7 @@ def compose(
         height=height,
         steps=steps,
         notes=tuple(notes),
+        shot=shot,
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from zirelia.domain.lora import TriggerWord
+from zirelia.domain.lora import Scale, TriggerWord
 from zirelia.domain.value import Instant, Sha256, Text, Value
 from zirelia.domain.verdict import Repair, Verdict
 
@@ -43,7 +43,10 @@ class ShotVocabulary(Value):
 
 
 class ImagePrompt(Value):
-    """Everything that decides the pixels of one attempt, but the model itself."""
+    """Everything that decides the pixels of one attempt, but the model itself.
+
+    shot: what the text was composed from, for models that read fields instead of words; None for a text of other origin.
+    """
 
     text: Text
     negative: str = ""
@@ -54,6 +57,7 @@ class ImagePrompt(Value):
     height: int = Field(ge=64, le=4096)
     steps: int | None = Field(default=None, ge=1, le=200, description="None: the profile's own")
     notes: tuple[Text, ...] = ()
+    shot: Shot | None = None
 
 
 class MediaRef(Value):
@@ -69,6 +73,13 @@ class MediaRef(Value):
         return {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}[self.media_type]
 
 
+class Beside(Value):
+    """A LoRA that was worn beside the persona's own: its hash and scale."""
+
+    sha256: Sha256
+    scale: Scale
+
+
 class Provenance(Value):
     """Where a picture came from, complete enough to make it again."""
 
@@ -77,6 +88,7 @@ class Provenance(Value):
     revision: str = ""
     prompt: ImagePrompt
     lora_sha256: Sha256 | None = None
+    beside: tuple[Beside, ...] = ()
     steps: int | None = None
     guidance: float | None = None
     seconds: float = Field(ge=0)

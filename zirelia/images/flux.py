@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from zirelia.domain.lora import Lora
-from zirelia.domain.shot import ImagePrompt, Provenance, ShotVocabulary
+from zirelia.domain.lora import Lora, WornLora
+from zirelia.domain.shot import Beside, ImagePrompt, Provenance, ShotVocabulary
 from zirelia.errors import ConfigurationError, MediaError
 from zirelia.images.base import Base, BaseKey, is_warm, warm_base
 from zirelia.images.families import call_arguments, settings_for
 from zirelia.images.loras import wear
-from zirelia.images.pictures import encode_png, from_floats, prepare_start
 from zirelia.images.profiles import Profile
+from zirelia.pictures import encode_png, from_floats, prepare_start
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 
 if TYPE_CHECKING:
@@ -101,12 +101,15 @@ class DiffusersImageMaker:
         prompt: ImagePrompt,
         *,
         lora: Lora | None,
+        beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
         call: PaidCall,  # noqa: ARG002 - nothing is paid here, and a resumed call draws the same pixels again
         progress: Progress,
     ) -> MadeImage:
         """One PNG. An error raised by `progress` ends the drawing after the current step and comes through."""
         _check_size(prompt)
+        worn = [] if lora is None else [WornLora(lora=lora, scale=prompt.lora_scale)]
+        worn += beside
         start = None if start_from is None else prepare_start(start_from, width=prompt.width, height=prompt.height)
         progress(0.0, f"preparing {self._name}")
         base = warm_base(
@@ -115,7 +118,7 @@ class DiffusersImageMaker:
         _acquire(base, progress)
         try:
             began = time.monotonic()
-            image, used = self._draw(base, prompt, lora, start, progress)
+            image, used = self._draw(base, prompt, worn, start, progress)
             seconds = time.monotonic() - began
         finally:
             base.lock.release()
@@ -128,6 +131,7 @@ class DiffusersImageMaker:
                 revision=base.revision or (self._key.revision or ""),
                 prompt=prompt,
                 lora_sha256=None if lora is None else lora.sha256,
+                beside=tuple(Beside(sha256=each.lora.sha256, scale=each.scale) for each in beside),
                 steps=used.steps,
                 guidance=used.true_cfg if used.true_cfg > 1.0 else used.guidance,
                 seconds=seconds,
@@ -137,11 +141,11 @@ class DiffusersImageMaker:
         )
 
     def _draw(
-        self, base: Base, prompt: ImagePrompt, lora: Lora | None, start: Image | None, progress: Progress
+        self, base: Base, prompt: ImagePrompt, worn: Sequence[WornLora], start: Image | None, progress: Progress
     ) -> tuple[Image, Any]:
         import torch
 
-        wear(base, lora, scale=prompt.lora_scale)
+        wear(base, worn)
         pipeline = base.pipeline(image_to_image=start is not None)
         arguments = call_arguments(
             pipeline,

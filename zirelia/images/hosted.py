@@ -1,9 +1,9 @@
 """What makers of pictures on other people's machines share: words made safe to show, pictures taken from an answer.
 
-    cleaned(text)                                       # one line, bounded, no control characters
-    data, media_type = picture_from(output, fetch)      # a URL, a data: URL or base64 → checked PNG or JPEG
+    cleaned(text)                           # one line, bounded, no control characters
+    Fetching("replicate", address).picture(url)     # the bytes behind a URL or inside a data: URL
 
-Knows no provider's protocol and opens no connection itself.
+Knows no provider's protocol.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from zirelia.domain.lora import Lora, WornLora
+from zirelia.domain.shot import ShotVocabulary
 from zirelia.errors import BadAnswer, ConfigurationError
-from zirelia.images.pictures import MAX_BYTES, MEDIA_TYPES
+from zirelia.network import call_with_retry, fetch_bytes
+from zirelia.pictures import MAX_BYTES, MEDIA_TYPES
 
 MEDIA = frozenset(MEDIA_TYPES.values())
 _SHOWN = 300
@@ -40,6 +43,62 @@ class Patience:
     longest: float = 5.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+
+
+class Hosted:
+    """What every hosted maker and editor answers alike.
+
+    Args:
+        price: US dollars a picture, for estimates and provenance; 0 for a server of one's own.
+        size: width and height that are asked for.
+    """
+
+    def __init__(self, *, price: float, size: tuple[int, int]) -> None:
+        self._price = price
+        self._size = size
+
+    def vocabulary(self) -> ShotVocabulary | None:
+        return None
+
+    def size(self) -> tuple[int, int]:
+        return self._size
+
+    def estimate_usd(self, asked: object) -> float:  # noqa: ARG002 - every picture costs the same
+        return self._price
+
+    def _details(self, address: str) -> dict[str, str]:
+        return {"address": address, "price per image": f"${self._price:.4f}"}
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How a provider's pictures are fetched. Loopback files are taken only from a provider that is on loopback itself.
+
+    address: of the provider's API. timeout: seconds for one file. attempts, retry_base: as in `network.call_with_retry`.
+    """
+
+    provider: str
+    address: str
+    timeout: float = 30.0
+    attempts: int = 4
+    retry_base: float = 0.5
+
+    def picture(self, url: str) -> bytes:
+        """Encoded, not yet checked. Raises ProviderError, or BadAnswer for a data URL of another kind."""
+        if url.startswith("data:"):
+            return data_url_bytes(url, provider=self.provider)
+        return call_with_retry(
+            lambda: fetch_bytes(
+                url,
+                provider=self.provider,
+                limit=MAX_BYTES,
+                media_types=MEDIA,
+                allow_loopback=is_loopback_url(self.address),
+                timeout=max(self.timeout, 1.0),
+            ),
+            attempts=self.attempts,
+            base=self.retry_base,
+        )
 
 
 def cleaned(text: object, *, secret: str = "") -> str:
@@ -84,10 +143,16 @@ def to_data_url(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def refuse_local_lora(lora: object | None, *, backend: str) -> None:
+def refuse_local_lora(lora: Lora | None, beside: Sequence[WornLora], *, backend: str) -> None:
     """A hosted model cannot wear weights of this machine; drawing somebody else instead would be worse than an error."""
     if lora is not None:
         raise ConfigurationError(
             f"the LoRA is a file on this machine and the image backend {backend} cannot use it",
             hint="leave lora.weights out in persona.yaml (the hosted model has the face built in), or use the flux backend",
+        )
+    if beside:
+        raise ConfigurationError(
+            f"the LoRAs worn beside the face ({len(beside)}) are files on this machine and the image backend {backend} cannot "
+            "use them",
+            hint="leave styles out in persona.yaml, or use the flux backend",
         )

@@ -1,7 +1,8 @@
-"""Puts a LoRA on the warm base, changes its scale, takes it off again: checked once, loaded once, kept by its hash.
+"""Puts LoRAs on the warm base, changes their scales, takes them off again: checked once, loaded once, kept by their hash.
 
-    wear(base, lora, scale=0.9)     # the base now draws her
-    wear(base, None, scale=1.0)     # and now nobody in particular: the same pixels as a base that never had one
+    wear(base, [WornLora(lora=mira, scale=0.9)])         # the base now draws her
+    wear(base, [WornLora(lora=mira), WornLora(lora=ink, scale=0.6)])     # a character in a style; their order is irrelevant
+    wear(base, [])          # and now nobody in particular: the same pixels as a base that never had one
 
 Call with `base.lock` held. Knows nothing of prompts or triggers.
 """
@@ -9,37 +10,63 @@ Call with `base.lock` held. Knows nothing of prompts or triggers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from zirelia.domain.lora import Lora
+from zirelia.domain.lora import Lora, WornLora
 from zirelia.errors import ConfigurationError
+from zirelia.files import sha256_of
 from zirelia.images.base import Base, compile_blocks
-from zirelia.images.weights import LoraFacts, check_lora, file_sha256, read_header
+from zirelia.images.shapes import layer_shapes
+from zirelia.images.weights import LoraFacts, check_lora
+from zirelia.safetensors_header import read_header
 
 _KEPT = 4
-"""LoRAs that stay loaded beside each other; the one unused for longest leaves first."""
+"""LoRAs that stay loaded; the one unused for longest leaves first. A larger cast keeps all of its own."""
 _SLOT = "swapped"
 
 
-def wear(base: Base, lora: Lora | None, *, scale: float) -> None:
-    """Makes `lora` the only active one at `scale`, or none. Raises ConfigurationError when it cannot be used here."""
-    if lora is None:
+def wear(base: Base, worn: Sequence[WornLora]) -> None:
+    """Makes these LoRAs, and no others, active at their scales. Raises ConfigurationError when one cannot be used here.
+
+    The sum of several is rounded in the order in which they are added, so they are added in the order of their hashes.
+    """
+    if not worn:
         _take_off(base)
         return
     pipeline = base.text_to_image
     if not hasattr(pipeline, "load_lora_weights"):
         raise ConfigurationError(f"{type(pipeline).__name__} takes no LoRA", hint="choose another base model")
-    if lora.sha256 not in base.adapters:
-        facts = verify(base, lora)
-        _load(base, lora, facts)
-    else:
-        base.adapters[lora.sha256] = base.adapters.pop(lora.sha256)
+    ordered = sorted(worn, key=lambda each: each.lora.sha256)
+    _check_together(base, ordered)
+    wanted = {each.lora.sha256 for each in ordered}
+    for each in ordered:
+        if each.lora.sha256 not in base.adapters:
+            facts = verify(base, each.lora)
+            _load(base, each.lora, facts, wanted)
+        else:
+            base.adapters[each.lora.sha256] = base.adapters.pop(each.lora.sha256)
     pipeline.enable_lora()
-    pipeline.set_adapters([base.adapters[lora.sha256]], [scale])
+    pipeline.set_adapters([base.adapters[each.lora.sha256] for each in ordered], [each.scale for each in ordered])
     compile_blocks(base)
+
+
+def _check_together(base: Base, worn: Sequence[WornLora]) -> None:
+    """That no LoRA is given twice, and that the base takes as many: a compiled one has a single slot."""
+    for first, second in pairwise(worn):
+        if first.lora.sha256 == second.lora.sha256:
+            raise ConfigurationError(
+                f"the LoRA {first.lora.path} is worn twice, at {first.scale:g} and {second.scale:g}",
+                hint="give it once, at the scale that you want",
+            )
+    if base.key.profile.compile and len(worn) > 1:
+        raise ConfigurationError(
+            f"{len(worn)} LoRAs at once do not go onto a compiled base, which swaps one for another",
+            hint="switch compile off in the image profile, or use one LoRA",
+        )
 
 
 def _take_off(base: Base) -> None:
@@ -56,7 +83,7 @@ def verify(base: Base, lora: Lora) -> LoraFacts:
     """That the file is the one the hash names, a plain LoRA, and made for this base."""
     path = Path(lora.path)
     header = read_header(path)
-    found = file_sha256(path)
+    found = sha256_of(path)
     if found != lora.sha256:
         raise ConfigurationError(
             f"{path} has changed: its hash begins {found[:12]}, {lora.sha256[:12]} was expected",
@@ -72,31 +99,12 @@ def verify(base: Base, lora: Lora) -> LoraFacts:
     return facts
 
 
-def layer_shapes(pipeline: Any) -> dict[str, tuple[int, int]]:
-    """The base's layers that a LoRA can change: `component.layer` → (out, in)."""
-    shapes: dict[str, tuple[int, int]] = {}
-    for component in getattr(pipeline, "_lora_loadable_modules", ()):
-        model = getattr(pipeline, component, None)
-        if model is None:
-            continue
-        for name, module in model.named_modules():
-            plain = f"{component}.{name}".removesuffix(".base_layer")
-            if ".lora_" in plain:
-                continue
-            own = vars(module)  # not hasattr: a model answers for its config, with a deprecation warning
-            if "in_features" in own and "out_features" in own:
-                shapes[plain] = (module.out_features, module.in_features)
-            elif "in_channels" in own and "kernel_size" in own:
-                shapes[plain] = (module.out_channels, module.in_channels)
-    return shapes
-
-
-def _load(base: Base, lora: Lora, facts: LoraFacts) -> None:
+def _load(base: Base, lora: Lora, facts: LoraFacts, wanted: Set[str]) -> None:
     pipeline, path = base.text_to_image, Path(lora.path)
     swap = base.key.profile.compile and bool(base.adapters)
     name = _SLOT if base.key.profile.compile else f"lora-{lora.sha256[:16]}"
     if not base.key.profile.compile:
-        _make_room(base)
+        _make_room(base, wanted)
     try:
         with _quiet_loader():
             pipeline.load_lora_weights(
@@ -118,9 +126,10 @@ def _load(base: Base, lora: Lora, facts: LoraFacts) -> None:
     base.adapters[lora.sha256] = name
 
 
-def _make_room(base: Base) -> None:
-    while len(base.adapters) >= _KEPT:
-        oldest = next(iter(base.adapters))
+def _make_room(base: Base, wanted: Set[str]) -> None:
+    """Unloads what was unused for longest until one more fits; never what the same picture wears."""
+    idle = [sha256 for sha256 in base.adapters if sha256 not in wanted]
+    for oldest in idle[: max(0, len(base.adapters) + 1 - _KEPT)]:
         base.text_to_image.delete_adapters([base.adapters.pop(oldest)])
 
 
@@ -133,11 +142,13 @@ def _forget(base: Base, name: str) -> None:
 
 @contextmanager
 def _quiet_loader() -> Iterator[None]:
-    """Hushes diffusers' note that a LoRA has no text-encoder part, which is how ours are made."""
+    """Hushes two notes on what is meant here: a LoRA without a text-encoder part, and several LoRAs on one model."""
     logger = logging.getLogger("diffusers.loaders.lora_base")
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Already found a `peft_config` attribute", category=UserWarning)
+            yield
     finally:
         logger.setLevel(before)

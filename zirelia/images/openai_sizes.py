@@ -33,6 +33,11 @@ def is_openai_model(model: str) -> bool:
     return is_gpt_image(model) or model.startswith("dall-e-")
 
 
+def takes_fidelity(model: str) -> bool:
+    """Models that keep a face only when asked to (`input_fidelity`): later ones always do, the mini one never does."""
+    return model.startswith("gpt-image-1") and not model.startswith("gpt-image-1-mini")
+
+
 def size_for(model: str, width: int, height: int) -> str:
     """The size nearest in shape, then in area, that the model draws."""
     for prefix, sizes in _FIXED:

@@ -1,6 +1,7 @@
 """Chooses the names and values of a hosted model's inputs by reading its schema, so that any image model can be called.
 
     inputs = choose_inputs(schema_of(version.openapi_schema), prompt, start=None, lora_scale_input="lora_scale", strength=0.6)
+    inputs = choose_edit_inputs(schema, prompt, reference_slots(schema), [url_of_her, url_of_the_dress])
 
 Pure: knows the shape of Cog's OpenAPI schemas and opens no connection.
 """
@@ -8,7 +9,8 @@ Pure: knows the shape of Cog's OpenAPI schemas and opens no connection.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ from zirelia.domain.shot import ImagePrompt
 from zirelia.errors import ConfigurationError
 
 _START_NAMES = ("image", "input_image", "init_image", "image_prompt", "img", "start_image", "input_images", "image_input")
+_LIST_NAMES = ("input_images", "image_input", "images", "reference_images", "image", "input_image")
+_NUMBERED = re.compile(r"^(input_image|image|reference_image|img)(?:_?([0-9]{1,2}))?$")
 _STEP_NAMES = ("num_inference_steps", "steps", "num_steps")
 _STRENGTH_NAMES = ("prompt_strength", "strength")
 _COUNT_NAMES = ("num_outputs", "num_images", "number_of_images")
@@ -25,12 +29,14 @@ _GRID = 16
 
 @dataclass(frozen=True)
 class Input:
-    """One input of the model: its JSON type, its choices where it has some, and its range."""
+    """One input of the model: its JSON type, its choices where it has some, its range, and of a list its longest length."""
 
     kind: str = "string"
     choices: tuple[Any, ...] = ()
     minimum: float = -math.inf
     maximum: float = math.inf
+    most: int | None = None
+    required: bool = False
 
 
 Schema = Mapping[str, Input]
@@ -54,12 +60,14 @@ FLUX_LORA: Schema = {
 def schema_of(openapi: Mapping[str, Any]) -> Schema:
     """The inputs that an OpenAPI description of a Cog model declares. Raises ConfigurationError when it declares none."""
     schemas = _mapping(_mapping(openapi.get("components")).get("schemas"))
-    properties = _mapping(_mapping(schemas.get("Input")).get("properties"))
+    declared = _mapping(schemas.get("Input"))
+    properties = _mapping(declared.get("properties"))
     if not properties:
         raise ConfigurationError(
             "the hosted model declares no inputs", hint="is the model version complete? open its page and run it there once"
         )
-    return {name: _input(_mapping(entry), schemas) for name, entry in properties.items()}
+    required = _list(declared.get("required"))
+    return {name: _input(_mapping(entry), schemas, required=name in required) for name, entry in properties.items()}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -70,7 +78,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _input(entry: Mapping[str, Any], schemas: Mapping[str, Any]) -> Input:
+def _input(entry: Mapping[str, Any], schemas: Mapping[str, Any], *, required: bool) -> Input:
     """Cog writes choices as `allOf: [{$ref: "#/components/schemas/<name>"}]`, others write `enum` in place."""
     merged = dict(entry)
     options = (*_list(entry.get("allOf")), *_list(entry.get("anyOf")), entry)
@@ -84,6 +92,8 @@ def _input(entry: Mapping[str, Any], schemas: Mapping[str, Any]) -> Input:
         choices=tuple(_list(merged.get("enum"))),
         minimum=_number(merged.get("minimum"), -math.inf),
         maximum=_number(merged.get("maximum"), math.inf),
+        most=int(longest) if math.isfinite(longest := _number(merged.get("maxItems"), math.inf)) else None,
+        required=required,
     )
 
 
@@ -103,6 +113,66 @@ def choose_inputs(
 
     Raises ConfigurationError when the model takes no prompt, or no start picture though one is given.
     """
+    chosen = _common(schema, prompt)
+    _put(chosen, schema, (lora_scale_input,), prompt.lora_scale)
+    if start is not None:
+        chosen |= _start(schema, start, strength)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where references go: one list, or inputs of one picture each. `most`, `least`: how many; None is no limit told."""
+
+    names: tuple[str, ...]
+    listed: bool
+    most: int | None
+    least: int
+
+
+def reference_slots(schema: Schema) -> Slots:
+    """The inputs for references, whatever the model calls them.
+
+    Raises ConfigurationError when there are none, or when the picture is one that the model paints over.
+    """
+    name = next((name for name in _LIST_NAMES if name in schema and schema[name].kind == "array"), None)
+    if name is not None:
+        return Slots((name,), listed=True, most=schema[name].most, least=1)
+    numbered: dict[str, list[tuple[int, str]]] = {}
+    for name in schema:
+        if match := _NUMBERED.match(name):
+            numbered.setdefault(match[1], []).append((int(match[2] or 1), name))
+    if not numbered:
+        raise ConfigurationError(
+            f"the hosted model takes no pictures (its inputs: {', '.join(sorted(schema)[:12])})", hint="choose an edit model"
+        )
+    if any(name in schema for name in _STRENGTH_NAMES):
+        raise ConfigurationError(
+            "the hosted model paints over a start picture; it cannot draw its subject anew",
+            hint="choose an edit model, such as black-forest-labs/flux-kontext-pro or qwen/qwen-image-edit-plus",
+        )
+    series = max(numbered.values(), key=len)
+    found = tuple(name for _, name in sorted(series))
+    return Slots(found, listed=False, most=len(found), least=max(1, sum(schema[name].required for name in found)))
+
+
+def choose_edit_inputs(schema: Schema, prompt: ImagePrompt, slots: Slots, references: Sequence[str]) -> dict[str, Any]:
+    """The inputs for one edit. `references` are URLs or data URLs, the subject first.
+
+    Raises ConfigurationError when the model takes no prompt, or another number of references.
+    """
+    count = len(references)
+    if count < slots.least or (slots.most is not None and count > slots.most):
+        wanted = f"{slots.least}" if slots.most == slots.least else f"{slots.least} to {slots.most or 'any number of'}"
+        raise ConfigurationError(
+            f"the hosted model takes {wanted} references, and the edit has {count}",
+            hint="give another number of them, or choose another edit model",
+        )
+    given = {slots.names[0]: list(references)} if slots.listed else dict(zip(slots.names, references, strict=False))
+    return _common(schema, prompt) | given
+
+
+def _common(schema: Schema, prompt: ImagePrompt) -> dict[str, Any]:
     if "prompt" not in schema:
         raise ConfigurationError(
             f"the hosted model takes no prompt (its inputs: {', '.join(sorted(schema)[:12])})",
@@ -112,16 +182,12 @@ def choose_inputs(
     if prompt.negative and "negative_prompt" in schema:
         chosen["negative_prompt"] = prompt.negative
     _put(chosen, schema, ("seed",), prompt.seed % 2**31)  # Cog's integers are signed
-    _put(chosen, schema, (lora_scale_input,), prompt.lora_scale)
     _put(chosen, schema, _COUNT_NAMES, 1)
     if prompt.steps is not None:
         _put(chosen, schema, _STEP_NAMES, prompt.steps)
     if "output_format" in schema and (found := _first_of(schema["output_format"].choices, _FORMATS)):
         chosen["output_format"] = found
-    chosen |= _size(schema, prompt)
-    if start is not None:
-        chosen |= _start(schema, start, strength)
-    return chosen
+    return chosen | _size(schema, prompt)
 
 
 def _put(chosen: dict[str, Any], schema: Schema, names: tuple[str, ...], value: float) -> None:

@@ -1,26 +1,26 @@
 """One prediction from order to end: found again or created, its id stored, looked at until it is over, cancelled when late.
 
     orders = Orders(client, terms)
-    prediction = orders.order(prompt, start_from, call)      # call.created(id) has been told when this returns
+    prediction = orders.order(choose, call)          # call.created(id) has been told when this returns
     finished = orders.finish(prediction, progress)
 
-Knows Replicate's predictions; fetching the picture is the maker's.
+Knows Replicate's predictions and files; what the inputs mean is the caller's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zirelia.domain.shot import ImagePrompt
 from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused, ProviderTimeout, RateLimited
 from zirelia.images.hosted import Patience, cleaned, is_refusal, to_data_url
-from zirelia.images.pictures import encode_png, prepare_start
 from zirelia.images.replicate_client import PROVIDER, Missing, Reference, ask
-from zirelia.images.replicate_inputs import FLUX_LORA, Schema, choose_inputs, schema_of
+from zirelia.images.replicate_inputs import FLUX_LORA, Schema, schema_of
 from zirelia.network import call_with_retry
 from zirelia.ports import PaidCall, Progress
 
@@ -28,20 +28,27 @@ _INLINE_BYTES = 256_000
 """Replicate's own advice: larger files are uploaded, smaller ones go along as data URLs."""
 _TWIN_AGE = timedelta(minutes=50)
 """Replicate removes outputs after an hour."""
+_FILE_LIFE = timedelta(hours=1)
+"""An uploaded file must live so much longer to be used again; Replicate removes it a day after its upload."""
 _OVER = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How to order and how long to wait; see `ReplicateImageMaker` for the meaning of each."""
+    """What to order and how long to wait; see `ReplicateImageMaker` for the meaning of each."""
 
     reference: Reference
-    lora_scale_input: str
-    strength: float
     timeout: float
     patience: Patience
     attempts: int
     retry_base: float
+
+
+Upload = Callable[[bytes, str], str]
+"""Encoded picture and its media type → what an input takes: a data URL, or the address of an uploaded file."""
+
+Choose = Callable[[Schema, Upload], dict[str, Any]]
+"""The model's schema and a way to hand over pictures → the inputs of one prediction."""
 
 
 class Orders:
@@ -52,16 +59,9 @@ class Orders:
         self._terms = terms
         self._latest: str | None = None
 
-    def order(self, prompt: ImagePrompt, start_from: bytes | None, call: PaidCall) -> Any:
+    def order(self, choose: Choose, call: PaidCall) -> Any:
         """Finds or creates the prediction, and stores its id at once."""
-        schema = self._again(self._schema)
-        inputs = choose_inputs(
-            schema,
-            prompt,
-            start=None if start_from is None else self._upload(start_from, prompt),
-            lora_scale_input=self._terms.lora_scale_input,
-            strength=self._terms.strength,
-        )
+        inputs = choose(self._again(self._schema), self._upload)
         prediction = self._again(lambda: self._twin(inputs)) or self._create(inputs)
         call.created(prediction.id)
         return prediction
@@ -124,17 +124,30 @@ class Orders:
         self._latest = model.latest_version.id
         return schema_of(model.latest_version.openapi_schema)
 
-    def _upload(self, start_from: bytes, prompt: ImagePrompt) -> str:
-        png = encode_png(prepare_start(start_from, width=prompt.width, height=prompt.height))
-        if len(png) <= _INLINE_BYTES:
-            return to_data_url(png, "image/png")
-        stored = self._again(
-            lambda: ask(lambda: self._client.files.create(io.BytesIO(png), filename="start.png", content_type="image/png"))
-        )
-        url = stored.urls.get("get")
+    def _upload(self, data: bytes, media_type: str) -> str:
+        """The same bytes give the same text as long as the file lives, so that an equal prediction is found again."""
+        if len(data) <= _INLINE_BYTES:
+            return to_data_url(data, media_type)
+        digest = hashlib.sha256(data).hexdigest()
+        stored = self._again(lambda: self._stored(digest))
+        if stored is None:
+            name = f"{digest[:16]}.{media_type.removeprefix('image/')}"
+            stored = self._again(
+                lambda: ask(lambda: self._client.files.create(io.BytesIO(data), filename=name, content_type=media_type))
+            )
+        url = (stored.urls or {}).get("get")
         if not url:
             raise BadAnswer("the upload has no address", provider=PROVIDER, raw=cleaned(stored.urls))
         return str(url)
+
+    def _stored(self, digest: str) -> Any | None:
+        """The file of the same content that was uploaded before and does not expire soon."""
+        soon = datetime.now(UTC) + _FILE_LIFE
+        for file in ask(lambda: self._client.files.list()):
+            expires = getattr(file, "expires_at", None)
+            if (file.checksums or {}).get("sha256") == digest and (expires is None or _moment(expires) > soon):
+                return file
+        return None
 
     def _create(self, inputs: dict[str, Any]) -> Any:
         outcome = self._again(lambda: self._create_once(inputs))

@@ -74,8 +74,8 @@ class _Bench:
             )
 
     def vae(self) -> None:
+        from zirelia.files import whole_folder
         from zirelia.pocket.autoencoder import decode, encode, train_autoencoder
-        from zirelia.pocket.snapshots import whole_folder
 
         if (self.work / "vae").exists():
             return
@@ -94,8 +94,8 @@ class _Bench:
         import numpy as np
         from diffusers import AutoencoderKL
 
+        from zirelia.files import whole_file, whole_folder
         from zirelia.pocket.autoencoder import encode_all, whiten
-        from zirelia.pocket.snapshots import whole_file, whole_folder
 
         if (self.work / "latents.npy").exists():
             return
@@ -150,10 +150,12 @@ class _Bench:
     def _sheet(self, name: str, rows: dict[str, Pixels]) -> None:
         from PIL import Image
 
-        from zirelia.pocket.sheets import Row, contact_sheet
+        from zirelia.files import whole_file
+        from zirelia.sheets import Row, contact_sheet
 
         drawn = [Row(label, [Image.fromarray(p) for p in pixels]) for label, pixels in rows.items()]
-        contact_sheet(drawn, at=self.work / "sheets" / f"{name}.png", title=name)
+        with whole_file(self.work / "sheets" / f"{name}.png") as part:
+            part.write_bytes(contact_sheet(drawn, title=name, side=128))
 
 
 def _pixels(path: Path) -> Pixels:

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from zirelia.domain.dataset import Dataset, Reference
 from zirelia.domain.persona import Consent
 from zirelia.errors import NotFound
-from zirelia.pocket.snapshots import whole_file
+from zirelia.files import whole_file
 from zirelia.pocket.world import (
     CLOTHS,
     EXPRESSIONS,

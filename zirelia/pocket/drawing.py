@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import replace
+from typing import NamedTuple
 
 import resvg_py
 from PIL import Image
@@ -24,13 +25,25 @@ DROPS = {"close-up": 14.0, "half body": 6.0}
 NECK = 118.0
 
 
-def render(character: Character, shot: WorldShot, size: int, people: int = 1) -> Image.Image:
-    """Draw the character in the shot; `people` 0 leaves the scene empty, 2 adds a companion."""
-    png = bytes(resvg_py.svg_to_bytes(svg_string=compose(character, shot, people).svg(size)))
+class Pose(NamedTuple):
+    """How a figure stands: zoom (1 is as framed), shift to the right and down in units of the canvas, tilt in degrees."""
+
+    zoom: float
+    dx: float
+    dy: float
+    tilt: float
+
+
+STILL = Pose(1.0, 0.0, 0.0, 0.0)
+
+
+def render(character: Character, shot: WorldShot, size: int, people: int = 1, pose: Pose | None = None) -> Image.Image:
+    """Draw the character in the shot; `people` 0 leaves the scene empty, 2 adds a companion; `pose` replaces the shot's own."""
+    png = bytes(resvg_py.svg_to_bytes(svg_string=compose(character, shot, people, pose).svg(size)))
     return Image.open(io.BytesIO(png)).convert("RGB")
 
 
-def compose(character: Character, shot: WorldShot, people: int = 1) -> Canvas:
+def compose(character: Character, shot: WorldShot, people: int = 1, pose: Pose | None = None) -> Canvas:
     if people not in (0, 1, 2):
         raise ValueError(f"a picture holds 0, 1 or 2 people, not {people}")
     rng = random.Random(shot.seed)  # noqa: S311
@@ -38,7 +51,8 @@ def compose(character: Character, shot: WorldShot, people: int = 1) -> Canvas:
     draw_scene(canvas, shot, rng)
     if shot.light == "night" and shot.scene not in OUTDOORS:
         canvas.rect(0, 0, SIDE, SIDE, "#0a1240", opacity=0.35)
-    pose = _pose(rng)
+    drawn_pose = _pose(rng)
+    pose = drawn_pose if pose is None else pose
     if people == 1:
         canvas.place(draw_figure(character, shot, "a"), _stand(shot, pose))
     elif people == 2:
@@ -49,11 +63,11 @@ def compose(character: Character, shot: WorldShot, people: int = 1) -> Canvas:
     return canvas
 
 
-def _pose(rng: random.Random) -> tuple[float, float, float, float]:
-    return rng.uniform(0.97, 1.03), rng.uniform(-5, 5), rng.uniform(-3, 3), rng.uniform(-3.5, 3.5)
+def _pose(rng: random.Random) -> Pose:
+    return Pose(rng.uniform(0.97, 1.03), rng.uniform(-5, 5), rng.uniform(-3, 3), rng.uniform(-3.5, 3.5))
 
 
-def _stand(shot: WorldShot, pose: tuple[float, float, float, float], shift: float = 0, shrink: float = 1) -> str:
+def _stand(shot: WorldShot, pose: Pose, shift: float = 0, shrink: float = 1) -> str:
     zoom, dx, dy, tilt = pose
     scale = SCALES[shot.framing] * zoom * shrink
     x, y = SIDE / 2 + dx + shift, NECK + dy + DROPS[shot.framing] + (1 - shrink) * 70

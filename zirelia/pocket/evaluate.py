@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from zirelia.errors import ConfigurationError
+from zirelia.files import whole_file
 from zirelia.pocket.drawing import render
-from zirelia.pocket.sheets import Row, contact_sheet
 from zirelia.pocket.world import (
     EXPRESSIONS,
     FRAMINGS,
@@ -34,6 +34,7 @@ from zirelia.pocket.world import (
     random_character,
     random_shot,
 )
+from zirelia.sheets import Row, contact_sheet
 
 if TYPE_CHECKING:
     from diffusers import FluxPipeline
@@ -215,9 +216,10 @@ class _Booth:
             first = images[: len(self.shots)]
             likeness = self.looks.embed(first) @ reference
             rows.append(
-                Row(question, first, [f"{value:.2f}  {s.scene}" for value, s in zip(likeness, self.shots, strict=True)])
+                Row(question, first, [f"{value:.2f} · {s.scene}" for value, s in zip(likeness, self.shots, strict=True)])
             )
-        contact_sheet(rows, at=sheets / f"{one.character}.png", title=f"{one.character} ({one.trigger})", cell=self.size)
+        with whole_file(sheets / f"{one.character}.png") as part:
+            part.write_bytes(contact_sheet(rows, title=f"{one.character} ({one.trigger})", side=self.size))
 
 
 def _other(who: Character, number: int) -> Character:

@@ -16,8 +16,8 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5Tokenizer
 
+from zirelia.files import whole_folder
 from zirelia.pocket.recipe import Recipe
-from zirelia.pocket.snapshots import whole_folder
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from zirelia.files import whole_file
 from zirelia.pocket import world
-from zirelia.pocket.snapshots import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
+from zirelia.files import whole_file
 from zirelia.pocket.autoencoder import best_device, decode, to_floats
 from zirelia.pocket.looks import HEADS, WIDTH, Calibration, LooksEncoder, LooksNet, labels_of
 from zirelia.pocket.pictures import Pixels, Plate, crowd_of, plates_of, strangers_of
 from zirelia.pocket.progress import Report
 from zirelia.pocket.recipe import Recipe
-from zirelia.pocket.snapshots import AdamState, draws, learn, whole_file
+from zirelia.pocket.snapshots import AdamState, draws, learn
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,10 +18,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zirelia.files import whole_file
 from zirelia.pocket.drawing import render
 from zirelia.pocket.progress import Meter, Report
 from zirelia.pocket.recipe import Recipe
-from zirelia.pocket.snapshots import whole_file
 from zirelia.pocket.world import HELD_OUT_HAIR, HELD_OUT_PAIRS, Character, WorldShot, random_character, random_shot
 
 CHUNK = 500

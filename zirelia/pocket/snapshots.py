@@ -8,15 +8,13 @@ the random state: a resumed run takes the very steps that an uninterrupted one t
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from zirelia.files import whole_file
 from zirelia.pocket.progress import Meter, Report
 from zirelia.pocket.recipe import Schedule
 
@@ -57,37 +55,6 @@ def draws(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
 
     numbers = np.random.default_rng([seed, step])
     return numbers, torch.Generator().manual_seed(int(numbers.integers(1 << 62)))
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to; it takes its final name only when all of it is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder; an older folder of that name is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        yield part
-        for file in part.rglob("*.safetensors"):
-            file.chmod(0o644)
-        shutil.rmtree(path, ignore_errors=True)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def learn(

@@ -10,6 +10,7 @@ Knows which backend a role would get and why; builds none (that is the studio's)
 from __future__ import annotations
 
 from zirelia.settings.backends import Choice, Role, is_installed, resolve_backends
+from zirelia.settings.conflicts import conflicts
 from zirelia.settings.loading import load_settings
 from zirelia.settings.pages import env_example, masked, settings_page
 from zirelia.settings.tree import Settings
@@ -18,6 +19,7 @@ __all__ = [
     "Choice",
     "Role",
     "Settings",
+    "conflicts",
     "env_example",
     "is_installed",
     "load_settings",

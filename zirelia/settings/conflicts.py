@@ -21,7 +21,9 @@ LOCAL_PROVIDERS = frozenset({"ollama", "huggingface"})
 def conflicts(settings: Settings) -> tuple[str, ...]:
     """Every contradiction, one sentence each; empty when there is none."""
     return tuple(
-        sentence for check in (_volume, _budget, _chat, _vision, _image, _hosted, _offline) for sentence in check(settings)
+        sentence
+        for check in (_volume, _budget, _chat, _vision, _image, _edit, _hosted, _training, _offline)
+        for sentence in check(settings)
     )
 
 
@@ -93,6 +95,25 @@ def _image(settings: Settings) -> Iterator[str]:
         yield f"ZIRELIA_IMAGE_OFFLOAD={image.offload} needs a GPU, but ZIRELIA_IMAGE_DEVICE=cpu"
 
 
+def _edit(settings: Settings) -> Iterator[str]:
+    edit = settings.edit
+    if edit.backend == "pocket" and edit.model:
+        yield "ZIRELIA_EDIT_BACKEND=pocket has one model only: take ZIRELIA_EDIT_MODEL out"
+    if edit.backend == "replicate" and not settings.replicate.api_token:
+        yield "ZIRELIA_EDIT_BACKEND=replicate needs REPLICATE_API_TOKEN"
+    if edit.backend == "openai" and not (settings.openai.api_key or settings.openai.base_url):
+        yield "ZIRELIA_EDIT_BACKEND=openai needs OPENAI_API_KEY"
+
+
+def _training(settings: Settings) -> Iterator[str]:
+    training = settings.training
+    if training.where == "replicate":
+        if not settings.replicate.api_token:
+            yield "ZIRELIA_TRAINING_WHERE=replicate needs REPLICATE_API_TOKEN"
+        if not training.destination:
+            yield "ZIRELIA_TRAINING_WHERE=replicate needs ZIRELIA_TRAINING_DESTINATION, the model that receives the LoRA"
+
+
 def _hosted(settings: Settings) -> Iterator[str]:
     if settings.image.backend == "openai" and not (settings.openai.api_key or settings.openai.base_url):
         yield "ZIRELIA_IMAGE_BACKEND=openai needs OPENAI_API_KEY"
@@ -115,5 +136,10 @@ def _offline(settings: Settings) -> Iterator[str]:
             yield f"ZIRELIA_OFFLINE=1 and ZIRELIA_{name}_MODEL={role.model} contradict each other"
     if settings.image.backend == "openai" and not openai_here:
         yield "ZIRELIA_OFFLINE=1 and ZIRELIA_IMAGE_BACKEND=openai contradict each other: its server is elsewhere"
-    if settings.image.backend == "replicate" and not is_on_this_machine(settings.replicate.base_url):
-        yield "ZIRELIA_OFFLINE=1 and ZIRELIA_IMAGE_BACKEND=replicate contradict each other"
+    if settings.edit.backend == "openai" and not openai_here:
+        yield "ZIRELIA_OFFLINE=1 and ZIRELIA_EDIT_BACKEND=openai contradict each other: its server is elsewhere"
+    if not is_on_this_machine(settings.replicate.base_url):
+        hosted = {"IMAGE_BACKEND": settings.image.backend, "EDIT_BACKEND": settings.edit.backend}
+        for name, chosen in (hosted | {"TRAINING_WHERE": settings.training.where}).items():
+            if chosen == "replicate":
+                yield f"ZIRELIA_OFFLINE=1 and ZIRELIA_{name}=replicate contradict each other"

@@ -152,6 +152,36 @@ class ImageSettings(Group):
     timeout_s: Seconds = Field(default=600.0, description="seconds to wait for one hosted picture")
 
 
+class EditSettings(Group):
+    """The model that makes new pictures of a character from given ones: for datasets, and for identity by references."""
+
+    backend: Literal["auto", "pocket", "kontext", "klein", "qwen-edit", "replicate", "openai"] = Field(
+        default="auto", description="auto: replicate or openai with a model and a key, else pocket"
+    )
+    model: str | None = Field(
+        default=None, min_length=1, description="hub name or folder, or the hosted model; empty: the backend's own"
+    )
+    over_generation: float = Field(default=2.0, ge=1, le=5, description="pictures made for each picture of a dataset")
+
+
+class TrainingSettings(Group):
+    """Where and how a LoRA is trained."""
+
+    where: Literal["here", "replicate"] = Field(default="here", description="on this machine, or by Replicate's trainer")
+    base: str | None = Field(
+        default=None, min_length=1, description="folder of the base model here; empty: the image model, or the pocket one"
+    )
+    profile: Literal["auto", "cpu", "8gb", "12gb", "16gb", "24gb", "40gb"] = Field(
+        default="auto", description="memory profile: sets what of the base is made smaller"
+    )
+    trainer_version: str | None = Field(
+        default=None, pattern=r"^[\w.-]+/[\w.-]+:[0-9a-f]{64}$", description="Replicate's trainer: owner/name:version"
+    )
+    destination: str | None = Field(
+        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="Replicate model that receives the LoRA: owner/name"
+    )
+
+
 class CriticSettings(Group):
     """The judge of every picture."""
 
@@ -173,6 +203,8 @@ class PriceSettings(Group):
     vision_in_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens read by the vision model")
     vision_out_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens it writes")
     image_usd: Dollars | None = Field(default=None, description="US dollars for one hosted picture")
+    edit_usd: Dollars | None = Field(default=None, description="US dollars for one hosted edit")
+    training_second_usd: Dollars | None = Field(default=None, description="US dollars for one second of a hosted training")
 
 
 class ChannelSettings(Group):
@@ -201,6 +233,8 @@ class Settings(BaseSettings):
     vision: VisionSettings = VisionSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     image: ImageSettings = ImageSettings()
+    edit: EditSettings = EditSettings()
+    training: TrainingSettings = TrainingSettings()
     critic: CriticSettings = CriticSettings()
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zirelia.errors import StoreError
+from zirelia.files import make_private_folder, to_disk, write_atomically
 from zirelia.store.database import Database
-from zirelia.store.files import make_private_folder, sync_folder, write_atomically
 from zirelia.store.media import MediaStore
 
 MANIFEST = "backup.json"
@@ -88,7 +88,7 @@ def _copy_database(database: Database, path: Path) -> set[str]:
             raise StoreError(f"database {database.name} is damaged: {found[0]}", hint="restore an older backup")
         wanted = {row[0] for row in copy.execute("SELECT image_sha256 FROM attempts")}
     path.chmod(0o600)
-    sync_folder(path.parent)
+    to_disk(path.parent)
     return wanted
 
 

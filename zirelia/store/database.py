@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 
 from zirelia.errors import ConfigurationError, Conflict, StoreError
-from zirelia.store.files import make_private_folder
+from zirelia.files import make_private_folder
 
 _BUSY_MILLISECONDS = 10_000
 _CAUSES = (

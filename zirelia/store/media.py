@@ -19,7 +19,7 @@ from pathlib import Path
 
 from zirelia.domain.shot import MediaRef
 from zirelia.errors import MediaError, StoreError
-from zirelia.store.files import make_private_folder, write_atomically
+from zirelia.files import make_private_folder, write_atomically
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _INCOMING = ".incoming"

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 from zirelia.channels.folder import FolderChannel
 from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
-from zirelia.domain.lora import Lora
-from zirelia.domain.persona import Kind, Persona
+from zirelia.domain.lora import Lora, WornLora
+from zirelia.domain.persona import Identity, Kind, Persona
 from zirelia.errors import ConfigurationError, MissingExtra
 from zirelia.network import forbid_outside_connections
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Choice, Settings, is_installed, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
-from zirelia.studio import adapters
+from zirelia.studio import adapters, making
 from zirelia.studio.looks import IllustratedLooks
 from zirelia.workflow.kit import Budget, Kit, Subject
 
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
     from zirelia.language.chat import LangChainChat
     from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Instrument, Panel, Watcher
+    from zirelia.store.datasets import DatasetFiles
+    from zirelia.studio.loras import Judged
+    from zirelia.training.plan import TrainingPlan
+    from zirelia.workflow.train import TrainKit
 
 DATABASE = "zirelia.db"
 _EMBEDDED = {
@@ -42,6 +46,7 @@ _EMBEDDED = {
     "vision": {"backend": "none", "model": None},
     "embeddings": {"backend": "auto"},
     "image": {"backend": "pocket", "model": None, "width": None, "height": None},
+    "edit": {"backend": "pocket", "model": None},
 }
 
 
@@ -131,17 +136,61 @@ class Studio:
         """
         loaded = self._pack(name)
         persona = self.persona(name)
-        return Subject(persona=persona, lora=self._lora(loaded, persona), references=_pictures(loaded))
+        references = _pictures(loaded)
+        if persona.identity is Identity.REFERENCES:
+            # the words say who it is, and the pictures show it
+            return Subject(persona=persona.model_copy(update={"lora": None}), lora=None, references=references)
+        return Subject(
+            persona=persona, lora=self._lora(loaded, persona), references=references, beside=self._styles(loaded, persona)
+        )
 
-    def kit(self) -> Kit:
-        """Everything a use case works with."""
+    def images_for(self, subject: Subject) -> ImageMaker:
+        """What makes this persona's pictures: the image model, or an edit model that is given her references."""
+        return self.reference_maker(subject) if subject.persona.identity is Identity.REFERENCES else self.images
+
+    # ---- the making of a face, see `studio.making`
+
+    def pack_folder(self, name: str | None = None) -> Path:
+        """The folder of the persona's pack."""
+        return self._pack(name).folder
+
+    def forget_pack(self, name: str) -> None:
+        """Reads the pack anew at its next use: it was changed."""
+        self._packs.pop(name, None)
+
+    def dataset_folder(self, name: str) -> DatasetFiles:
+        return making.dataset_folder(self, name)
+
+    def training_folder(self, name: str) -> Path:
+        return making.training_folder(self, name)
+
+    def training_base(self) -> tuple[str, str | None]:
+        return making.training_base(self)
+
+    def train_kit(
+        self, name: str, plan: TrainingPlan, *, where: making.Where | None = None, profile: str | None = None
+    ) -> TrainKit:
+        return making.train_kit(self, name, plan, where=where, profile=profile)
+
+    def judge_checkpoints(self, name: str, checkpoints: Path | None = None) -> Judged:
+        return making.judge_checkpoints(self, name, checkpoints)
+
+    def write_judgement_report(self, judged: Judged, report: Path, *, checkpoints: Path | None = None) -> None:
+        making.write_judgement_report(self, judged, report, checkpoints=checkpoints)
+
+    def reference_maker(self, subject: Subject) -> ImageMaker:
+        return making.reference_maker(self, subject)
+
+    def kit(self, subject: Subject | None = None) -> Kit:
+        """Everything a use case works with; `subject` is whom it makes pictures of, where it makes any."""
         settings = self.settings
+        images = self.images if subject is None else self.images_for(subject)
         embedded = self.choices["chat"].backend == "embedded"
         return Kit(
             store=self.store,
             media=self.media,
             chat=self.chat,
-            images=self.images,
+            images=images,
             panel=self.panel,
             channels=self.channels,
             sealer=JpegSealer(),
@@ -153,7 +202,7 @@ class Studio:
             attempts=settings.critic.attempts,
             candidates=settings.chat.candidates if embedded else 1,
             short_voice=embedded,
-            image_steps=adapters.image_steps(settings, self.choices["image"]),
+            image_steps=adapters.image_steps(settings, self.choices["image"]) if images is self.images else None,
             vision=self.vision,
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
@@ -200,6 +249,19 @@ class Studio:
             )
         return adapters.lora(path, persona.lora.trigger)
 
+    def _styles(self, loaded: LoadedPersona, persona: Persona) -> tuple[WornLora, ...]:
+        worn = []
+        for path, style in zip(loaded.style_paths(), persona.styles, strict=True):
+            if self.choices["image"].backend not in {"pocket", "flux"}:
+                raise ConfigurationError(
+                    f"'{persona.name}' wears the style {style.weights}, which only a local image model can",
+                    hint="take 'styles' out of the pack, or set ZIRELIA_IMAGE_BACKEND=flux",
+                )
+            if not path.is_file():
+                raise ConfigurationError(f"the style {path} of '{persona.name}' is missing", hint="restore the file")
+            worn.append(WornLora(lora=adapters.lora(path, "style"), scale=style.scale))
+        return tuple(worn)
+
 
 def _pictures(loaded: LoadedPersona) -> tuple[Image, ...]:
     from PIL import Image
@@ -217,8 +279,8 @@ def _pictures(loaded: LoadedPersona) -> tuple[Image, ...]:
     return tuple(pictures)
 
 
-class _Unwatched:
-    """Watches nothing: for commands that have no steps."""
+class SilentWatcher:
+    """Tells nobody: for commands without steps, for `--quiet`, and for machines."""
 
     def step(self, name: str, note: str = "") -> None: ...
 
@@ -246,11 +308,11 @@ def open_studio(
         settings = settings.model_copy(update=groups)
     if settings.offline:
         forbid_outside_connections()
-    studio = Studio(settings, watcher or _Unwatched())
+    studio = Studio(settings, watcher or SilentWatcher())
     try:
         yield studio
     finally:
         studio.close()
 
 
-__all__ = ["Studio", "open_studio"]
+__all__ = ["SilentWatcher", "Studio", "open_studio"]

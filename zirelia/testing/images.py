@@ -5,7 +5,7 @@
     maker.made            # the prompts that were drawn
     maker.failures = [ProviderTimeout("slow", provider="fake")]     # raised by the next calls, first one first
 
-The picture is a pattern of rectangles in colours drawn from the prompt, the LoRA and the start picture, so equal wishes give
+The picture is a pattern of rectangles in colours drawn from the prompt, the LoRAs and the start picture, so equal wishes give
 equal bytes and different ones different bytes. It shows no face: judges of identity will rightly fail it.
 """
 
@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from zirelia.domain.lora import Lora
-from zirelia.domain.shot import ImagePrompt, Provenance, ShotVocabulary
+from zirelia.domain.lora import Lora, WornLora
+from zirelia.domain.shot import Beside, ImagePrompt, Provenance, ShotVocabulary
 from zirelia.errors import MediaError, ZireliaError
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 
@@ -65,6 +66,7 @@ class FakeImageMaker:
         prompt: ImagePrompt,
         *,
         lora: Lora | None,
+        beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
         call: PaidCall,
         progress: Progress,
@@ -79,6 +81,7 @@ class FakeImageMaker:
                 (
                     prompt.model_dump_json(),
                     lora.sha256 if lora else "",
+                    *sorted(f"{each.lora.sha256} {each.scale}" for each in beside),
                     hashlib.sha256(start_from).hexdigest() if start_from else "",
                 )
             ).encode()
@@ -95,6 +98,7 @@ class FakeImageMaker:
                 model="rectangles",
                 prompt=prompt,
                 lora_sha256=lora.sha256 if lora else None,
+                beside=tuple(Beside(sha256=each.lora.sha256, scale=each.scale) for each in beside),
                 steps=prompt.steps,
                 seconds=0.0,
                 cost_usd=self._price,

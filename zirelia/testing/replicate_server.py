@@ -12,52 +12,23 @@ Follows https://replicate.com/docs/reference/http. It draws nothing: every outpu
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import secrets
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from typing import Any, Literal
 
 from zirelia.testing.http_peer import LoopbackPeer, Reply, Request
+from zirelia.testing.replicate_schemas import FLUX_SCHEMA
 
-Place = Literal["create", "get", "list", "schema", "cancel", "upload", "file"]
+Place = Literal["create", "get", "list", "schema", "cancel", "upload", "uploads", "file"]
 Ending = Literal["succeeded", "failed", "canceled", "never"]
 Shape = Literal["list", "string", "mapping", "data", "nothing", "text", "outside"]
-
-_RATIOS = ["1:1", "16:9", "9:16", "4:5", "5:4", "2:3", "3:2", "custom"]
-FLUX_SCHEMA: dict[str, Any] = {
-    "openapi": "3.0.2",
-    "info": {"title": "Cog", "version": "0.1.0"},
-    "paths": {},
-    "components": {
-        "schemas": {
-            "Input": {
-                "type": "object",
-                "title": "Input",
-                "required": ["prompt"],
-                "properties": {
-                    "prompt": {"type": "string", "x-order": 0},
-                    "image": {"type": "string", "format": "uri"},
-                    "prompt_strength": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8},
-                    "aspect_ratio": {"allOf": [{"$ref": "#/components/schemas/aspect_ratio"}], "default": "1:1"},
-                    "width": {"type": "integer", "minimum": 256, "maximum": 1440},
-                    "height": {"type": "integer", "minimum": 256, "maximum": 1440},
-                    "num_outputs": {"type": "integer", "minimum": 1, "maximum": 4, "default": 1},
-                    "num_inference_steps": {"type": "integer", "minimum": 1, "maximum": 50, "default": 28},
-                    "seed": {"type": "integer"},
-                    "output_format": {"allOf": [{"$ref": "#/components/schemas/output_format"}], "default": "webp"},
-                    "lora_scale": {"type": "number", "minimum": -1, "maximum": 3, "default": 1},
-                },
-            },
-            "aspect_ratio": {"type": "string", "enum": _RATIOS},
-            "output_format": {"type": "string", "enum": ["webp", "jpg", "png"]},
-        }
-    },
-}
-"""The inputs of a model made by Replicate's FLUX LoRA trainer."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +53,8 @@ class ReplicateServer(LoopbackPeer):
         media_type: their type as the file server says it.
         looks: how often a prediction is looked at before it ends.
         official: whether the model is run by name; otherwise running it by name is a 404.
+        schema: its inputs, see `replicate_schemas`; what they require is required.
+        model: its name.
     """
 
     def __init__(
@@ -92,17 +65,20 @@ class ReplicateServer(LoopbackPeer):
         looks: int = 1,
         official: bool = False,
         schema: Mapping[str, Any] = FLUX_SCHEMA,
+        model: str = "ada/mira",
     ) -> None:
         super().__init__()
         self.picture, self.media_type, self.looks, self.official = picture, media_type, looks, official
         self.schema = dict(schema)
         self.token = "r8_" + secrets.token_hex(8)
-        self.model = "ada/mira"
+        self.model = model
         self.version_id = secrets.token_hex(32)
         self.ending: Ending = "succeeded"
         self.shape: Shape = "list"
         self.error = "CUDA out of memory"
         self.uploads: list[bytes] = []
+        self.file_life = timedelta(days=1)
+        self._stored: list[dict[str, Any]] = []
         self._faults: dict[str, deque[Fault]] = {}
         self._predictions: dict[str, _Prediction] = {}
 
@@ -167,6 +143,8 @@ class ReplicateServer(LoopbackPeer):
             return "create", lambda: self._create(request, by_name=True)
         if (method, path) == ("POST", "/v1/files"):
             return "upload", lambda: self._upload(request)
+        if (method, path) == ("GET", "/v1/files"):
+            return "uploads", lambda: Reply.json({"next": None, "previous": None, "results": self._stored[::-1]})
         if method == "GET" and path in {
             f"/v1/models/{self.model}",
             f"/v1/models/{self.model}/versions/{self.version_id}",
@@ -184,8 +162,9 @@ class ReplicateServer(LoopbackPeer):
         body = request.json()
         if not by_name and body.get("version") != self.version_id:
             return _problem(422, "Invalid version or not permitted")
-        if not body.get("input", {}).get("prompt"):
-            return _problem(422, "- input: prompt is required")
+        missing = [name for name in self._required() if not body.get("input", {}).get(name)]
+        if missing:
+            return _problem(422, f"- input: {missing[0]} is required")
         made = self.plant(body["input"])
         return Reply.json(made, 201)
 
@@ -247,24 +226,30 @@ class ReplicateServer(LoopbackPeer):
         newest_first = [entry.body for entry in reversed(self._predictions.values())]
         return Reply.json({"next": None, "previous": None, "results": newest_first[:100]})
 
+    def _required(self) -> list[str]:
+        return list(self.schema["components"]["schemas"]["Input"]["required"])
+
     def _upload(self, request: Request) -> Reply:
-        self.uploads.append(request.body)
-        identity = secrets.token_hex(8)
-        return Reply.json(
-            {
-                "id": identity,
-                "name": "start.png",
-                "content_type": "image/png",
-                "size": len(request.body),
-                "etag": identity,
-                "checksums": {},
-                "metadata": {},
-                "created_at": datetime.now(UTC).isoformat(),
-                "expires_at": None,
-                "urls": {"get": f"{self.url}/v1/files/{identity}"},
-            },
-            201,
-        )
+        part = next(iter(_form(request)), None)
+        if part is None:
+            return _problem(422, "content is required")
+        content = part.get_payload(decode=True)
+        self.uploads.append(content)
+        identity, now = secrets.token_hex(8), datetime.now(UTC)
+        stored = {
+            "id": identity,
+            "name": part.get_filename() or "",
+            "content_type": part.get_content_type(),
+            "size": len(content),
+            "etag": identity,
+            "checksums": {"sha256": hashlib.sha256(content).hexdigest()},
+            "metadata": {},
+            "created_at": now.isoformat(),
+            "expires_at": (now + self.file_life).isoformat(),
+            "urls": {"get": f"{self.url}/v1/files/{identity}"},
+        }
+        self._stored.append(stored)
+        return Reply.json(stored, 201)
 
     def _model(self, path: str) -> Reply:
         version = {
@@ -292,6 +277,13 @@ class ReplicateServer(LoopbackPeer):
                 "latest_version": version,
             }
         )
+
+
+def _form(request: Request) -> list[Any]:
+    """The parts of a form that have a file's name."""
+    head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
+    message = message_from_bytes(head + request.body, policy=policy.HTTP)
+    return [part for part in message.iter_parts() if part.get_filename()] if message.is_multipart() else []
 
 
 def _reply(value: Any) -> Reply:

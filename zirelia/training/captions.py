@@ -87,10 +87,10 @@ class CaptionBook:
         for caption in captions:
             said = [caption] + [variant(caption, trigger, plan.part_dropout, rng) for _ in range(plan.caption_variants - 1)]
             instance.append(tuple(number(text) for text in said))
-            if plan.preservation_batch:
+            if plan.preserving and plan.preservation == "output":
                 generic.append(tuple(number(without_trigger(text, trigger)) for text in said))
                 strangers.append(tuple(number(_replaced(text, trigger, stranger(trigger, rng))) for text in said))
-        spoken_of = tuple(number(text) for text in others) if plan.preservation_batch else ()
+        spoken_of = tuple(number(text) for text in others) if plan.preserving else ()
         return cls(tuple(index), tuple(instance), tuple(generic), tuple(strangers), spoken_of, empty)
 
     def preservation(self, picture: int, mix: CaptionMix, numbers: np.random.Generator) -> int:

@@ -1,10 +1,10 @@
 """The steps: which rows a batch has, what they are compared with, and the walk down.
 
-    Loop(transformer, adapter, encoded, plan).run(start=0, curve=[], after=save)
+    Loop(base, model, adapter, material, plan).run(start=0, record=Record(), after=save, progress=print)
 
 Instance rows learn the pictures with the trigger. Preservation rows are the same pictures under captions without it, compared
-with what the base alone predicts (differential output preservation), so that the face stays with its word. Everything random
-in a step follows from (seed, step), hence a resumed run takes the very steps of an uninterrupted one. It writes no files.
+with what the base alone predicts (differential output preservation), so that the face stays with its word; or pictures of
+other people under their own captions. It writes no files.
 """
 
 from __future__ import annotations
@@ -15,100 +15,96 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
 from zirelia.errors import TrainingError
 from zirelia.training.adapter import Adapter
+from zirelia.training.bases import Base, Noised, Tensors
 from zirelia.training.captions import CaptionBook
 from zirelia.training.latents import Encoded
+from zirelia.training.order import Order, draws
 from zirelia.training.plan import TrainingPlan
 from zirelia.training.progress import Heartbeat, Listener
-from zirelia.training.snapshots import Curve
+from zirelia.training.snapshots import Record
 
 
 @dataclass(frozen=True)
 class Material:
-    """All that the steps read: encoded pictures and texts, who may say what, and the positions of tokens.
+    """All that the steps read: encoded pictures and texts, and who may say what.
 
-    The first `own` pictures are the dataset's; what follows shows others and is only preserved.
+    The first `count` pictures are the dataset's, of which `held_out` are never learnt; what follows shows others and is only
+    preserved, or learnt under its own caption. `sizes` are in pixels (width, height); `weights` are of the dataset's pictures,
+    one a place of the loss, where the plan weighs the background.
     """
 
     pictures: Encoded
-    own: int
+    sizes: tuple[tuple[int, int], ...]
+    count: int
+    held_out: tuple[int, ...]
     texts: Encoded
     book: CaptionBook
-    picture_ids: torch.Tensor
-    text_ids: torch.Tensor
+    weights: tuple[torch.Tensor, ...] | None = None
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        return tuple(number for number in range(self.count) if number not in self.held_out)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one step: the first `instances` learn the face, the rest preserve the base. `noisy` lies at `times`."""
+    """Rows of one step and one size: the first `instances` learn the face, the rest preserve the base."""
 
     instances: int
-    noisy: torch.Tensor
-    times: torch.Tensor
-    velocity: torch.Tensor
-    pooled: torch.Tensor
-    sequence: torch.Tensor
-
-    def preserved(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        kept = slice(self.instances, None)
-        return self.noisy[kept], self.times[kept], self.pooled[kept], self.sequence[kept]
-
-
-def draws(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
-    """The randomness of one step, for choices and for noise; the same on every machine."""
-    numbers = np.random.default_rng([seed, step])
-    return numbers, torch.Generator().manual_seed(int(numbers.integers(1 << 62)))
-
-
-def pictures_of(step: int, *, batch: int, count: int, seed: int) -> list[int]:
-    """The pictures of a step: the dataset in an order that is shuffled anew each time round."""
-    chosen = []
-    for position in range(step * batch, (step + 1) * batch):
-        turn, place = divmod(position, count)
-        chosen.append(int(np.random.default_rng([seed, 1 << 31, turn]).permutation(count)[place]))
-    return chosen
+    noised: Noised
+    spoken: Tensors
+    size: tuple[int, int]
+    weights: torch.Tensor | None
 
 
 class Loop:
     """Takes the steps of one plan."""
 
-    def __init__(self, transformer: Any, adapter: Adapter, material: Material, plan: TrainingPlan) -> None:
-        self._transformer, self._adapter, self._material, self._plan = transformer, adapter, material, plan
-        self._device = material.picture_ids.device
-        self._guided = bool(transformer.config.guidance_embeds)
+    def __init__(self, base: Base, model: Any, adapter: Adapter, material: Material, plan: TrainingPlan) -> None:
+        self._base, self._model, self._adapter, self._material, self._plan = base, model, adapter, material, plan
+        self._order = Order(material.sizes, material.own, batch=plan.batch, seed=plan.seed)
 
-    def run(self, *, start: int, curve: Curve, after: Callable[[int], None], progress: Listener) -> None:
-        """Takes the steps from `start` on, appends their losses to `curve`, and calls `after` with the steps done."""
-        self._transformer.train()
-        began = time.monotonic()
+    def run(self, *, start: int, record: Record, after: Callable[[int], bool], progress: Listener) -> int:
+        """Takes the steps from `start` on and writes their losses into `record`. `after` is called with the steps done and
+        says whether to stop there. Answers the steps done.
+        """
+        self._model.train()
+        began, resting = time.monotonic(), 0.0
         for step in range(start, self._plan.steps):
             loss, kept = self._step(step)
-            curve.append((loss, kept))
+            record.curve.append((loss, kept))
             done = step + 1
-            after(done)
-            elapsed = time.monotonic() - began
+            paused = time.monotonic()
+            stop = after(done)
+            resting += time.monotonic() - paused  # samples and snapshots are not what a step takes
+            elapsed = time.monotonic() - began - resting
             rate = (done - start) / elapsed if elapsed > 0 else None
-            preserved = kept if self._plan.preservation_batch else None
-            progress(Heartbeat("train", done, self._plan.steps, loss, preserved, rate))
+            preserved = kept if self._plan.preserving else None
+            validated = next((measured for at, measured in record.validations[-1:] if at == done), None)
+            progress(Heartbeat("train", done, self._plan.steps, loss, preserved, rate, record.smoothed, validated))
+            if stop:
+                return done
+        return max(start, self._plan.steps)
 
     def _step(self, step: int) -> tuple[float, float]:
         plan, adapter = self._plan, self._adapter
         for group in adapter.optimiser.param_groups:
             group["lr"] = plan.rate_at(step)
         batch = self._batch(step)
-        target = batch.velocity
-        if plan.preservation_batch:
-            target = torch.cat([target[: batch.instances], self._base_prediction(batch)])
-        predicted = self._predict(batch.noisy, batch.times, batch.pooled, batch.sequence).float()
-        loss = mse_loss(predicted[: batch.instances], target[: batch.instances])
-        kept = torch.zeros((), device=self._device)
-        if plan.preservation_batch:
-            kept = mse_loss(predicted[batch.instances :], target[batch.instances :])
+        rows, target = batch.instances, batch.noised.target
+        preserving = len(target) > rows
+        if preserving and plan.preservation == "output":
+            target = torch.cat([target[:rows], self._base_prediction(batch)])
+        predicted = self._base.predict(self._model, batch.noised, batch.spoken, batch.size).float()
+        loss = self._instance_loss(predicted[:rows], target[:rows], batch.weights)
+        kept = torch.zeros((), device=self._base.device)
+        if preserving:
+            kept = mse_loss(predicted[rows:], target[rows:])
         adapter.optimiser.zero_grad()
         torch.autograd.backward(loss + plan.preservation_weight * kept)
         norm = torch.nn.utils.clip_grad_norm_(adapter.parameters.values(), plan.clip)
@@ -123,61 +119,60 @@ class Loop:
         adapter.follow()
         return values
 
+    def _instance_loss(self, predicted: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        if weights is None:
+            return mse_loss(predicted, target)
+        return ((predicted - target) ** 2 * weights).mean()
+
     def _batch(self, step: int) -> Batch:
-        plan, book = self._plan, self._material.book
+        plan, material, book = self._plan, self._material, self._material.book
         numbers, generator = draws(plan.seed, step)
-        count = self._material.own
-        chosen = pictures_of(step, batch=plan.batch, count=count, seed=plan.seed)
+        chosen = self._order.pictures(step)
+        size = material.sizes[chosen[0]]
         texts = []
         for picture in chosen:
             said = book.instance[picture][int(numbers.integers(len(book.instance[picture])))]
             texts.append(book.empty if numbers.random() < plan.caption_dropout else said)
-        for _ in range(plan.preservation_batch):
-            picture = int(numbers.integers(count))
-            texts.append(book.preservation(picture, plan.preservation_mix, numbers))
-            others = len(self._material.pictures.keys) - count
-            if others and numbers.random() < plan.preservation_elsewhere:
-                picture = count + int(numbers.integers(others))
-            chosen.append(picture)
-        clean = self._material.pictures.rows(chosen)["latents"].to(self._device, torch.float32)
-        spoken = self._material.texts.rows(texts)
-        noise = torch.randn(clean.shape, generator=generator).to(self._device)
-        times = self._times(len(chosen), generator).to(self._device)
-        mixed = times[:, None, None]
-        return Batch(
-            instances=plan.batch,
-            noisy=(1 - mixed) * clean + mixed * noise,
-            times=times,
-            velocity=noise - clean,
-            pooled=spoken["pooled"].to(self._device),
-            sequence=spoken["sequence"].to(self._device),
-        )
+        weights = None
+        if material.weights is not None:
+            weights = self._base.spread(torch.stack([material.weights[picture] for picture in chosen])).to(self._base.device)
+        for _ in range(plan.preserving):
+            kept = self._class_row(size, numbers) if plan.preservation == "class images" else self._output_row(size, numbers)
+            if kept is not None:
+                chosen.append(kept[0])
+                texts.append(kept[1])
+        clean = material.pictures.rows(chosen)["latents"].to(self._base.device, torch.float32)
+        return Batch(plan.batch, self._base.noised(clean, generator), material.texts.rows(texts), size, weights)
 
-    def _times(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        plan = self._plan
-        times = torch.sigmoid(plan.time_mu + plan.time_sigma * torch.randn(count, generator=generator))
-        return plan.time_shift * times / (1 + (plan.time_shift - 1) * times)
+    def _output_row(self, size: tuple[int, int], numbers: Any) -> tuple[int, int]:
+        """A picture of that size and a caption that must not show the face."""
+        material, plan = self._material, self._plan
+        own = [picture for picture in material.own if material.sizes[picture] == size]
+        picture = own[int(numbers.integers(len(own)))]
+        text = material.book.preservation(picture, plan.preservation_mix, numbers)
+        others = self._others(size)
+        if others and numbers.random() < plan.preservation_elsewhere:
+            picture = others[int(numbers.integers(len(others)))]
+        return picture, text
+
+    def _class_row(self, size: tuple[int, int], numbers: Any) -> tuple[int, int] | None:
+        """A picture of another person and its own caption; None when there is none of that size."""
+        others = self._others(size)
+        if not others:
+            return None
+        picture = others[int(numbers.integers(len(others)))]
+        return picture, self._material.book.others[picture - self._material.count]
+
+    def _others(self, size: tuple[int, int]) -> list[int]:
+        sizes = self._material.sizes
+        return [picture for picture in range(self._material.count, len(sizes)) if sizes[picture] == size]
 
     def _base_prediction(self, batch: Batch) -> torch.Tensor:
-        self._transformer.disable_adapters()
+        kept = slice(batch.instances, None)
+        spoken = {name: rows[kept] for name, rows in batch.spoken.items()}
+        self._model.disable_adapters()
         try:
             with torch.no_grad():
-                return self._predict(*batch.preserved()).float()
+                return self._base.predict(self._model, batch.noised.rows(kept), spoken, batch.size).float()
         finally:
-            self._transformer.enable_adapters()
-
-    def _predict(self, noisy: torch.Tensor, times: torch.Tensor, pooled: torch.Tensor, sequence: torch.Tensor) -> torch.Tensor:
-        dtype = getattr(torch, self._plan.dtype)
-        guidance = torch.full_like(times, self._plan.guidance) if self._guided else None
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-            velocity: torch.Tensor = self._transformer(
-                hidden_states=noisy.to(dtype),
-                encoder_hidden_states=sequence.to(dtype),
-                pooled_projections=pooled.to(dtype),
-                timestep=times.to(dtype),
-                guidance=guidance,
-                img_ids=self._material.picture_ids,
-                txt_ids=self._material.text_ids,
-                return_dict=False,
-            )[0]
-        return velocity
+            self._model.enable_adapters()

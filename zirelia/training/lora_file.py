@@ -2,9 +2,9 @@
 
     write_lora(out, tensors, metadata(card))
 
-Keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight` in bf16, one rank everywhere, alpha = rank and therefore no
-alpha keys, no text encoder. The metadata follows modelspec and the ss_ keys that other tools show. No date is written: the
-same run gives the same bytes.
+Keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight` (`unet.` for SDXL and Stable Diffusion) in bf16, one rank
+everywhere, alpha = rank and therefore no alpha keys, no text encoder. The metadata follows modelspec and the ss_ keys that
+other tools show. No date is written: the same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ from typing import Any
 from zirelia.domain.dataset import Dataset
 from zirelia.domain.lora import Lora
 from zirelia.errors import TrainingError
-from zirelia.training.files import fingerprint, sha256_of, whole_file
+from zirelia.files import sha256_of, whole_file
+from zirelia.training.families import architecture, base_version, family_named
+from zirelia.training.fingerprints import fingerprint
 from zirelia.training.plan import TrainingPlan
 
-_KEY = re.compile(r"transformer\.[A-Za-z0-9_.]+\.lora_([AB])\.weight")
+__all__ = ["LoraCard", "architecture", "dataset_sha256", "metadata", "read_lora", "write_lora"]
+
+_KEY = re.compile(r"(?:transformer|unet)\.[A-Za-z0-9_.]+\.lora_([AB])\.weight")
 
 
 @dataclass(frozen=True)
 class LoraCard:
-    """What the metadata says. `transformer` are the settings of the base's transformer, `identity` names the run."""
+    """What the metadata says. `transformer` are the settings of the model that is adapted, `identity` names the run."""
 
     dataset: Dataset
     plan: TrainingPlan
@@ -42,33 +46,25 @@ def dataset_sha256(dataset: Dataset) -> str:
     return fingerprint(dataset.model_dump(mode="json"))
 
 
-def architecture(transformer: Mapping[str, Any]) -> str:
-    """Name of the base in modelspec: FLUX.1-dev and schnell by their shape, any other Flux by its dimensions."""
-    double, single = transformer["num_layers"], transformer["num_single_layers"]
-    heads, width = transformer["num_attention_heads"], transformer["attention_head_dim"]
-    if (double, single, heads, width) == (19, 38, 24, 128):
-        return "flux-1-dev/lora" if transformer["guidance_embeds"] else "flux-1-schnell/lora"
-    return f"flux-{double}x{single}x{heads * width}/lora"
-
-
-def metadata(card: LoraCard, steps_done: int) -> dict[str, str]:
+def metadata(card: LoraCard, steps_done: int, ended: str = "") -> dict[str, str]:
+    """The header of the file after so many steps. `ended` says why the training stopped there, if it did."""
     dataset, plan = card.dataset, card.plan
     kind = architecture(card.transformer)
     tags = Counter(part for reference in dataset.references for part in reference.caption.split(", "))
-    known = kind.startswith("flux-1-")
+    family = family_named(card.transformer)
     return {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": kind,
-        "modelspec.implementation": "https://github.com/black-forest-labs/flux",
+        "modelspec.implementation": family.implementation,
         "modelspec.title": dataset.persona,
         "modelspec.trigger_phrase": dataset.trigger,
         "modelspec.license": "; ".join(sorted({reference.licence for reference in dataset.references})),
         "modelspec.resolution": f"{plan.resolution}x{plan.resolution}",
-        "ss_network_module": "networks.lora_flux",
+        "ss_network_module": family.network_module,
         "ss_network_dim": str(plan.rank),
         "ss_network_alpha": str(plan.rank),
-        "ss_base_model_version": "flux1" if known else kind.removesuffix("/lora"),
+        "ss_base_model_version": base_version(kind),
         "ss_tag_frequency": json.dumps({dataset.persona: dict(tags.most_common())}, ensure_ascii=False),
         "ss_num_train_images": str(len(dataset.references)),
         "ss_learning_rate": str(plan.learning_rate),
@@ -80,15 +76,15 @@ def metadata(card: LoraCard, steps_done: int) -> dict[str, str]:
         "zirelia.dataset_sha256": dataset_sha256(dataset),
         "zirelia.plan": plan.model_dump_json(),
         "zirelia.run": card.identity,
-    }
+    } | ({"zirelia.ended": ended} if ended else {})
 
 
-def write_lora(path: Path, tensors: Mapping[str, Any], said: Mapping[str, str]) -> None:
-    """Writes the file, whole or not at all. `tensors` are keyed as the transformer names them."""
+def write_lora(path: Path, tensors: Mapping[str, Any], said: Mapping[str, str], prefix: str = "transformer") -> None:
+    """Writes the file, whole or not at all. `tensors` are keyed as the model names them, `prefix` names the model."""
     import torch
     from safetensors.torch import save
 
-    named = {f"transformer.{key}": tensor.detach().to("cpu", torch.bfloat16).contiguous() for key, tensor in tensors.items()}
+    named = {f"{prefix}.{key}": tensor.detach().to("cpu", torch.bfloat16).contiguous() for key, tensor in tensors.items()}
     with whole_file(path) as part:
         part.write_bytes(_in_order(save(named, metadata=dict(said))))
 

@@ -1,6 +1,6 @@
 """What must be true before a training starts; found out in a second instead of after an hour.
 
-    check_dataset(dataset, pictures, plan, today=date(2026, 5, 1))
+    frames = check_dataset(dataset, pictures, plan, today=date(2026, 5, 1))
     check_machine(base, out, plan, on_gpu=False)
 
 It reads headers and counts bytes. It loads no model.
@@ -15,28 +15,48 @@ from pathlib import Path
 
 from zirelia.domain.dataset import Dataset, Reference
 from zirelia.errors import ConsentRequired, TrainingError
+from zirelia.files import sha256_of
 from zirelia.training.captions import occurrences
-from zirelia.training.files import sha256_of
+from zirelia.training.families import family_of
+from zirelia.training.framing import Frame, frame_picture
 from zirelia.training.plan import TrainingPlan
 
 _BYTES = {"float32": 4, "bfloat16": 2}
+_HELD = {"fp8": 1.0, "int8": 1.1, "nf4": 0.6}
+"""Bytes for a number of the frozen base; scales and what stays in bfloat16 are counted in."""
 _SPARE_MEMORY = 1 << 29
 _SPARE_DISK = 1 << 27
 _ADAPTER_SHARE = 0.15  # of the transformer's parameters, at rank 16 on its smallest relative
 _COPIES_IN_MEMORY = 16  # weight, gradient and two moments, four bytes each
 _COPIES_ON_DISK = 18  # two snapshots while one replaces the other, and the checkpoint
+_TEXT_WIDTH = 4096  # numbers that the largest text encoder says of a token
+_PIXELS_A_NUMBER = 4  # 16 channels on cells of 8 x 8 pixels
 _HEADER_LIMIT = 100 << 20
 
 
-def check_dataset(dataset: Dataset, folder: Path, plan: TrainingPlan, *, today: date) -> None:
-    """Raises ConsentRequired without a valid consent, TrainingError for a picture or caption that cannot be used."""
+def check_consent(dataset: Dataset, *, today: date) -> None:
+    """Raises ConsentRequired without a consent that is valid on that day."""
     if not dataset.consent.valid_on(today):
         raise ConsentRequired(
             f"the consent for '{dataset.persona}' ended on {dataset.consent.expires}",
             hint="record a consent that is valid today; without one no likeness is trained",
         )
+
+
+def check_dataset(dataset: Dataset, folder: Path, plan: TrainingPlan, *, today: date, multiple: int = 16) -> tuple[Frame, ...]:
+    """How each picture is cut. `multiple` is what the base's sides must divide by, in pixels.
+
+    Raises ConsentRequired without a valid consent, TrainingError for a picture or caption that cannot be used.
+    """
+    check_consent(dataset, today=today)
     if not dataset.references:
         raise TrainingError(f"the dataset of '{dataset.persona}' has no pictures", hint="build or add pictures first")
+    if plan.validate_every is not None and len(dataset.references) <= plan.held_out:
+        raise TrainingError(
+            f"the dataset has {len(dataset.references)} pictures and the plan holds out {plan.held_out}",
+            hint="hold out fewer, add pictures, or train without validation",
+        )
+    frames = []
     for reference in dataset.references:
         _check_caption(reference, dataset.trigger)
         path = _place_of(reference, folder)
@@ -45,27 +65,39 @@ def check_dataset(dataset: Dataset, folder: Path, plan: TrainingPlan, *, today: 
                 f"the picture {path} is not the one of the dataset: its hash differs",
                 hint="restore the picture, or build the dataset again",
             )
-        check_picture(path, plan.resolution)
+        frames.append(frame_picture(path, reference.face, plan, multiple=multiple))
+    return tuple(frames)
 
 
-def check_machine(pipeline_dir: Path, out: Path, plan: TrainingPlan, *, on_gpu: bool) -> None:
-    """Raises TrainingError when the base is incomplete, or free memory or disk would not do."""
-    missing = [name for name in ("transformer", "vae", "text_encoder", "text_encoder_2") if not _weights(pipeline_dir / name)]
+def check_machine(
+    pipeline_dir: Path, out: Path, plan: TrainingPlan, *, on_gpu: bool, texts: int = 0, pictures: int = 0
+) -> None:
+    """Raises TrainingError when the base is incomplete, or free memory or disk would not do.
+
+    `texts` and `pictures` are how many encodings the run's cache will hold.
+    """
+    family = family_of(pipeline_dir)
+    missing = [name for name in family.weighty if not _weights(pipeline_dir / name)]
     if missing:
         raise TrainingError(
-            f"{pipeline_dir} is not a complete Flux pipeline: no safetensors weights under {', '.join(missing)}",
-            hint="point to a folder in the layout of diffusers' FluxPipeline",
+            f"{pipeline_dir} is not a complete {family.pipeline}: no safetensors weights under {', '.join(missing)}",
+            hint="point to a folder in the layout of diffusers, weights as safetensors",
         )
-    sizes = {name: parameters_in(pipeline_dir / name) for name in ("transformer", "vae", "text_encoder", "text_encoder_2")}
-    each = _BYTES[plan.dtype]
-    adapter = int(sizes["transformer"] * _ADAPTER_SHARE * plan.rank / 16)
-    encoding = sum(size for name, size in sizes.items() if name != "transformer") * each
-    training = sizes["transformer"] * each + adapter * _COPIES_IN_MEMORY
-    needed = max(encoding, training) + _SPARE_MEMORY
-    _enough("memory", _free_memory(on_gpu), needed, "close other programs, or choose a smaller dtype")
+    sizes = {name: parameters_in(pipeline_dir / name) for name in family.weighty}
+    adapter = int(sizes[family.trained] * _ADAPTER_SHARE * plan.rank / 16)
+    encoding = int(sum(size for name, size in sizes.items() if name != family.trained) * _BYTES[plan.dtype])
+    held = _HELD.get(plan.quantisation, _BYTES[plan.dtype])
+    training = int(sizes[family.trained] * held) + adapter * _COPIES_IN_MEMORY
+    hint = "choose a profile for a smaller card, or a smaller dtype; close other programs"
+    if on_gpu and plan.encode_on_cpu:
+        _enough("memory", _free_memory(on_gpu=False), encoding + _SPARE_MEMORY, hint)
+        encoding = 0
+    _enough("memory", _free_memory(on_gpu=on_gpu), max(encoding, training) + _SPARE_MEMORY, hint)
     out.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out.parent).free
-    _enough(f"disk at {out.parent}", free, adapter * _COPIES_ON_DISK + _SPARE_DISK, "free some disk space")
+    numbers = texts * plan.max_sequence_length * _TEXT_WIDTH + pictures * plan.resolution**2 // _PIXELS_A_NUMBER
+    cached = numbers * _BYTES[plan.dtype] if plan.disk_cache else 0
+    _enough(f"disk at {out.parent}", free, adapter * _COPIES_ON_DISK + cached + _SPARE_DISK, "free some disk space")
 
 
 def parameters_in(folder: Path) -> int:
@@ -91,23 +123,6 @@ def _place_of(reference: Reference, folder: Path) -> Path:
     return path
 
 
-def check_picture(path: Path, resolution: int) -> None:
-    """Raises TrainingError for a picture that cannot be read or is smaller than the plan wants."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            shorter = min(opened.size)
-            opened.load()
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TrainingError(f"the picture {path} cannot be read: {error}", hint="replace it") from error
-    if shorter < resolution:
-        raise TrainingError(
-            f"the picture {path} is {shorter} pixels on its shorter side, the plan wants {resolution}",
-            hint="use a larger picture or a plan of a lower resolution; nothing is enlarged silently",
-        )
-
-
 def _weights(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
@@ -130,7 +145,7 @@ def _parameters(path: Path) -> int:
     return total
 
 
-def _free_memory(on_gpu: bool) -> int:
+def _free_memory(*, on_gpu: bool) -> int:
     if on_gpu:
         import torch
 

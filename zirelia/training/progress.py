@@ -15,14 +15,18 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """One sign of life. `loss` and `preserved` are of this step; `rate` is steps per second of this process."""
+    """One sign of life. `loss` and `preserved` are of this step, `smoothed` is the mean loss of the last ones; `rate` is steps
+    per second of this process. `validation` is the loss on the pictures held out, after a step that measured it.
+    """
 
-    stage: Literal["encode", "train", "write"]
+    stage: Literal["encode", "train", "sample", "write"]
     step: int
     steps: int
     loss: float | None = None
     preserved: float | None = None
     rate: float | None = None
+    smoothed: float | None = None
+    validation: float | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -32,6 +36,8 @@ class Heartbeat:
         said = [f"{self.stage} {self.step}/{self.steps}"]
         if self.loss is not None:
             said.append(f"loss {self.loss:.4f}" + (f" + {self.preserved:.4f} preserved" if self.preserved is not None else ""))
+        if self.validation is not None:
+            said.append(f"validation {self.validation:.4f}")
         if self.rate is not None and self.seconds_left is not None:
             said += [f"{self.rate:.2f} steps/s", f"{self.seconds_left / 60:.1f} min left"]
         return ", ".join(said)

@@ -1,14 +1,15 @@
 """Snapshots of a run: whole or absent, safetensors and JSON only.
 
     snapshots = Snapshots(run, identity)
-    snapshots.save(50, curve, adapter)
-    done, curve = snapshots.restore(adapter)
+    snapshots.save(50, record, adapter)
+    done, record = snapshots.restore(adapter)
+    checkpoints(run)         # what there is to choose from
 
     run/step-000050/lora.safetensors     the checkpoint, as any other LoRA file
     run/step-000050/state.safetensors    weights, average and optimiser (newest snapshot only)
-    run/step-000050/state.json           step, loss curve, identity of the run (newest snapshot only)
+    run/step-000050/state.json           step, losses, identity of the run (newest snapshot only)
 
-The random state and the position in the data follow from seed and step (see `loop.draws`), so the step is all there is to
+The random state and the position in the data follow from seed and step (see `order.draws`), so the step is all there is to
 remember of them. It does not know how a step is taken.
 """
 
@@ -17,17 +18,36 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from zirelia.domain.lora import Checkpoint
 from zirelia.errors import TrainingError
-from zirelia.training.files import whole_folder
+from zirelia.files import whole_folder
+from zirelia.training.lora_file import read_lora
 
 if TYPE_CHECKING:
     from zirelia.training.adapter import Adapter
 
+_SMOOTHED = 50
+
 Curve: TypeAlias = list[tuple[float, float]]
 """Per step: the loss on the instance rows and on the preservation rows."""
+
+
+@dataclass
+class Record:
+    """What was measured so far: the curve, and per validation the steps done and the loss."""
+
+    curve: Curve = field(default_factory=list)
+    validations: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def smoothed(self) -> float | None:
+        """The mean instance loss of the last steps, at most 50."""
+        last = [loss for loss, _ in self.curve[-_SMOOTHED:]]
+        return sum(last) / len(last) if last else None
 
 
 class Snapshots:
@@ -36,33 +56,36 @@ class Snapshots:
     def __init__(self, run: Path, identity: str, write_lora: Callable[[Path], None]) -> None:
         self._run, self._identity, self._write_lora = run, identity, write_lora
 
-    def save(self, done: int, curve: Curve, adapter: Adapter) -> None:
+    def save(self, done: int, record: Record, adapter: Adapter) -> None:
         from safetensors.torch import save_file
 
         with whole_folder(self._run / f"step-{done:06d}") as part:
             self._write_lora(part / "lora.safetensors")
             save_file(adapter.state(), part / "state.safetensors")
-            state = {"step": done, "identity": self._identity, "curve": curve}
+            state = {"step": done, "identity": self._identity, "curve": record.curve, "validations": record.validations}
             (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
         for older in _resumable(self._run)[:-1]:
             (older / "state.json").unlink()
             (older / "state.safetensors").unlink(missing_ok=True)
 
-    def restore(self, adapter: Adapter) -> tuple[int, Curve]:
-        """The steps done and the curve so far; (0, []) without a snapshot. Raises TrainingError on a snapshot that is
-        damaged or of another run.
+    def restore(self, adapter: Adapter) -> tuple[int, Record]:
+        """The steps done and what was measured so far; none of either without a snapshot. Raises TrainingError on a snapshot
+        that is damaged or of another run.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         found = _resumable(self._run)
         if not found:
-            return 0, []
+            return 0, Record()
         newest = found[-1]
         try:
             state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
             done, identity = int(state["step"]), str(state["identity"])
-            curve: Curve = [(float(loss), float(kept)) for loss, kept in state["curve"]]
+            record = Record(
+                curve=[(float(loss), float(kept)) for loss, kept in state["curve"]],
+                validations=[(int(step), float(loss)) for step, loss in state.get("validations", [])],
+            )
             tensors = load_file(newest / "state.safetensors")
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise TrainingError(
@@ -74,11 +97,22 @@ class Snapshots:
                 hint="choose another output, or start again with resume=False, which discards it",
             )
         adapter.restore(tensors)
-        return done, curve
+        return done, record
 
     def discard(self) -> None:
-        for folder in self._run.glob("step-*"):
-            shutil.rmtree(folder)
+        """Removes the checkpoints, and the samples and the log that were made of them."""
+        for folder in (*self._run.glob("step-*"), self._run / "samples", self._run / "tensorboard"):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+
+def checkpoints(run: Path) -> tuple[Checkpoint, ...]:
+    """Every kept checkpoint of a run, earliest first, each verified. Raises TrainingError for a damaged one."""
+    found = []
+    for path in sorted(run.glob("step-*/lora.safetensors")):
+        lora, _ = read_lora(path)
+        found.append(Checkpoint(step=int(path.parent.name.removeprefix("step-")), lora=lora))
+    return tuple(found)
 
 
 def begun(run: Path, identity: str) -> bool:

@@ -1,6 +1,7 @@
 """Every call to a model goes through here, so that money is counted before it is spent.
 
-    answer = ask(kit, subject, post, "drafter", request, DraftAnswer)
+    answer = ask(kit, post, "drafter", request, DraftAnswer)
+    with counted(kit, Account(persona="mira", name="dataset/mira/b7"), "image", facts, key="face/1", estimate=0.04) as call:
 
 A ledger row `intent` is committed before the call and closed after it; a call that would break a budget is not made.
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,39 +22,54 @@ from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Post
 from zirelia.errors import BudgetExceeded, MediaError, ProviderError, ProviderTimeout
 from zirelia.ports import Answer, BackendFacts, Chat, ChatRequest, PaidCall, Usage
-from zirelia.workflow.kit import Kit
+from zirelia.workflow.kit import Books, Kit
 
 Schema = TypeVar("Schema", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What calls are made for: `name` begins the ids of their rows; a post has a cap of its own."""
+
+    persona: str
+    name: str
+    post_id: int | None = None
+
+    @classmethod
+    def of(cls, whom: Post | Account) -> Account:
+        return whom if isinstance(whom, Account) else cls(whom.persona, whom.slot_id, whom.id)
 
 
 def month_start(now: datetime) -> datetime:
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def spent(kit: Kit, persona: str, *, but: str = "") -> float:
+def spent(kit: Books, persona: str, *, but: str = "") -> float:
     """US dollars charged to the persona in this calendar month (UTC), open intents at their estimate; without row `but`."""
     rows = kit.store.ledger(persona=persona, since=month_start(kit.now()))
     return sum(row.charged_usd for row in rows if row.id != but)
 
 
-def check_budget(kit: Kit, post: Post, estimate: float, *, row: str = "") -> None:
+def check_budget(kit: Books, whom: Post | Account, estimate: float, *, row: str = "") -> None:
     """Raises BudgetExceeded when a call of that estimate would break a cap of the month or of the post.
 
     row: the call's own row, which a resumed call has in the ledger already.
     """
     if estimate <= 0:
         return
-    month, cap = spent(kit, post.persona, but=row), kit.budget.month_usd
+    account = Account.of(whom)
+    month, cap = spent(kit, account.persona, but=row), kit.budget.month_usd
     if cap is not None and month + estimate > cap:
         raise BudgetExceeded(
-            f"{post.persona} has spent ${month:.2f} of ${cap:.2f} this month; the next call may cost ${estimate:.2f}",
+            f"{account.persona} has spent ${month:.2f} of ${cap:.2f} this month; the next call may cost ${estimate:.2f}",
             hint="raise ZIRELIA_BUDGET_MONTH_USD or wait for the next month",
         )
-    if kit.budget.post_usd is not None:
-        so_far = sum(other.charged_usd for other in kit.store.ledger(post_id=post.id) if other.id != row)
+    if account.post_id is not None and kit.budget.post_usd is not None:
+        so_far = sum(other.charged_usd for other in kit.store.ledger(post_id=account.post_id) if other.id != row)
         if so_far + estimate > kit.budget.post_usd:
             raise BudgetExceeded(
-                f"post {post.id} has cost ${so_far:.2f} of ${kit.budget.post_usd:.2f}; the next call may cost ${estimate:.2f}",
+                f"post {account.post_id} has cost ${so_far:.2f} of ${kit.budget.post_usd:.2f}; "
+                f"the next call may cost ${estimate:.2f}",
                 hint="raise ZIRELIA_BUDGET_POST_USD, or decide on the post as it is",
             )
 
@@ -72,15 +89,16 @@ class Call:
 
 
 @contextmanager
-def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
-    """A ledger row around one call. `key` names the call within the post, so that a resumed call finds its row again."""
-    row = _row_for(kit, post, key)
-    check_budget(kit, post, estimate, row=row)
+def counted(kit: Books, whom: Post | Account, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
+    """A ledger row around one call. `key` names the call within its account, so that a resumed call finds its row again."""
+    account = Account.of(whom)
+    row = _row_for(kit, account, key)
+    check_budget(kit, account, estimate, row=row)
     entry = LedgerEntry(
         id=row,
         at=kit.now(),
-        persona=post.persona,
-        post_id=post.id,
+        persona=account.persona,
+        post_id=account.post_id,
         role=role,
         provider=facts.backend,
         model=facts.model,
@@ -112,14 +130,35 @@ def counted(kit: Kit, post: Post, role: str, facts: BackendFacts, *, key: str, e
         )
 
 
-def _row_for(kit: Kit, post: Post, key: str) -> str:
+def settle_kept(kit: Books, whom: Post | Account, kept: Mapping[str, float]) -> None:
+    """Closes the rows of calls whose outcome is kept though a crash came before their rows were closed.
+
+    kept: key of the call → what it cost. A row that is closed already stays as it is.
+    """
+    account = Account.of(whom)
+    named = {f"{account.name}/{key}": cost for key, cost in kept.items()}
+    for row in _rows(kit, account):
+        # a call made anew has a row of its own, told apart by the part behind the ~
+        cost = named.get(row.id.partition("~")[0])
+        if cost is not None and row.state in {LedgerState.INTENT, LedgerState.UNKNOWN}:
+            done = {"state": LedgerState.DONE, "cost_usd": cost, "note": "kept before a crash"}
+            kit.store.close_call(row.model_copy(update=done))
+
+
+def _rows(kit: Books, account: Account) -> tuple[LedgerEntry, ...]:
+    if account.post_id is not None:
+        return kit.store.ledger(post_id=account.post_id)
+    return kit.store.ledger(persona=account.persona)
+
+
+def _row_for(kit: Books, account: Account, key: str) -> str:
     """The id of the call's row: that of an unfinished try, or a new one when a finished one was lost to a crash."""
     over = {
         row.id
-        for row in kit.store.ledger(post_id=post.id)
+        for row in _rows(kit, account)
         if row.state is LedgerState.DONE or (row.state is LedgerState.FAILED and row.cost_usd)
     }
-    names = itertools.chain((f"{post.slot_id}/{key}",), (f"{post.slot_id}/{key}~{n}" for n in itertools.count(2)))
+    names = itertools.chain((f"{account.name}/{key}",), (f"{account.name}/{key}~{n}" for n in itertools.count(2)))
     return next(name for name in names if name not in over)
 
 
@@ -145,7 +184,22 @@ def ask(
     chat, estimate = (kit.chat, kit.chat_estimate_usd) if eyes is None else (eyes, kit.vision_estimate_usd)
     # the version tells a second production of the same post from the first, whose rows are closed
     key = f"{role}/{post.version}.{turn}"
-    with counted(kit, post, role, chat.facts(), key=key, estimate=estimate) as call:
+    return put(kit, post, role, chat, request, schema, key=key, estimate=estimate)
+
+
+def put(
+    kit: Books,
+    whom: Post | Account,
+    role: str,
+    chat: Chat,
+    request: ChatRequest,
+    schema: type[Schema],
+    *,
+    key: str,
+    estimate: float,
+) -> Answer[Schema]:
+    """One question to a chat model on anybody's account, counted under that key."""
+    with counted(kit, whom, role, chat.facts(), key=key, estimate=estimate) as call:
         try:
             answer = chat.ask(request, schema)
         except ProviderError as error:

@@ -1,26 +1,28 @@
-"""How well the LoRA carries the face: the same scenes with the LoRA, with the bare base, and the references among themselves.
+"""Ways to carry a face, side by side: the same scenes and seeds with each, and one instrument that scores them all.
 
-    likeness = compare(kit, subject, identity)
-    likeness.lora.median, likeness.base.median, likeness.real.median
+    shown = compare(kit, subject, identity, [own_lora(subject), bare_base(subject)])
+    shown.of("LoRA").scores.median, shown.real.median
 
-One instrument gives every score, so the three lines are one unit. Nothing is stored and no budget is touched by local models;
-a paid backend is counted by the caller's ledger as any other call would be, so it is refused here.
+A way is an image model with a LoRA or without: the persona's own LoRA, another person's, references in its place, the bare
+base. Nothing is stored and no budget is counted, so paid models are refused.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zirelia.domain.judgement import Spread
+from zirelia.domain.lora import Lora, LoraChoice
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief
 from zirelia.domain.prompt import compose, seed_for
 from zirelia.domain.shot import Framing, ImagePrompt, Shot, ShotVocabulary
 from zirelia.domain.verdict import Criterion
 from zirelia.errors import ConfigurationError
-from zirelia.ports import Exhibit, Instrument
+from zirelia.ports import Exhibit, ImageMaker, Instrument
+from zirelia.workflow.gallery import Unpaid
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.shoot import decoded
 
@@ -28,92 +30,130 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SCENES = 8
-
-
-class _Unpaid:
-    """A local call creates nothing at a provider."""
-
-    external_id = None
-
-    def created(self, external_id: str) -> None:
-        raise ConfigurationError(f"a local image model created '{external_id}' at a provider")
+FEWEST_REFERENCES = 3
+OWN, BASE, REFERENCES = "LoRA", "bare base", "references"
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Identity scores of one kind of picture, in the instrument's unit."""
+class Way:
+    """One way to carry a face.
 
-    values: tuple[float, ...]
+    lora: the weights that are worn, None for none. says: how prompts name the subject: a trigger word, or None for the look
+    in words. images: the model that draws; None for the kit's own.
+    """
 
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def tenth(self) -> float:
-        """The 10th percentile; the lowest value when there are fewer than ten."""
-        return sorted(self.values)[len(self.values) // 10]
+    name: str
+    lora: Lora | None = None
+    says: LoraChoice | None = None
+    images: ImageMaker | None = None
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """The three lines of a comparison, the threshold they are held against, and the pictures with their shots."""
+class Drawn:
+    """The pictures of one way with their scores, in the instrument's unit, in the order of the shots."""
 
-    lora: Scores
-    base: Scores
-    real: Scores
-    threshold: float | None
+    way: Way
+    pictures: tuple[Image, ...]
+    scores: Spread
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every way, the references among themselves, and the threshold that the instrument holds scores against."""
+
     shots: tuple[Shot, ...]
-    with_lora: tuple[Image, ...]
-    without: tuple[Image, ...]
+    drawn: tuple[Drawn, ...]
+    real: Spread
+    threshold: float | None
+
+    def of(self, name: str) -> Drawn:
+        """Raises KeyError."""
+        return {each.way.name: each for each in self.drawn}[name]
 
 
-def compare(kit: Kit, subject: Subject, identity: Instrument, *, scenes: int = SCENES) -> Likeness:
-    """Makes two pictures a scene and scores them. Needs a LoRA, at least three references and an unpaid image model."""
-    persona = subject.persona
-    if subject.lora is None:
-        raise ConfigurationError(f"{persona.name} has no LoRA weights on this machine to compare with the base")
-    if len(subject.references) < 3:
-        raise ConfigurationError(f"{persona.name} has {len(subject.references)} references; comparing needs three or more")
-    if kit.images.facts().paid:
-        raise ConfigurationError("comparing makes many pictures; choose a local image backend for it")
-    shots = scene_shots(persona, kit.images.vocabulary(), scenes)
-    width, height = kit.images.size()
-    made: dict[bool, list[Image]] = {True: [], False: []}
-    scored: dict[bool, list[float]] = {True: [], False: []}
-    threshold: float | None = None
-    kit.watcher.step("compare", f"{scenes} scenes with the LoRA and with the bare base")
-    for number, shot in enumerate(shots):
-        prompt = compose(
-            shot,
-            persona.look,
-            lora=persona.lora,
-            seed=seed_for(f"compare:{persona.name}", number),
-            width=width,
-            height=height,
-            steps=kit.image_steps,
-            vocabulary=kit.images.vocabulary(),
+def own_lora(subject: Subject) -> Way:
+    """The persona's LoRA at the pack's scale. Raises ConfigurationError when there are no weights on this machine."""
+    if subject.lora is None or subject.persona.lora is None:
+        raise ConfigurationError(
+            f"{subject.persona.name} has no LoRA weights on this machine to compare with the base",
+            hint="train one first, or name its file under 'lora' in the pack",
         )
-        for with_lora in (True, False):
-            image = kit.images.make(
-                prompt, lora=subject.lora if with_lora else None, call=_Unpaid(), progress=kit.watcher.progress
-            )
-            picture = decoded(image.data)
+    return Way(OWN, lora=subject.lora, says=subject.persona.lora)
+
+
+def bare_base(subject: Subject) -> Way:
+    """The same prompts without any weights; the look in words where the persona has no trigger word."""
+    return Way(BASE, says=subject.persona.lora)
+
+
+def others_lora(name: str, lora: Lora, *, scale: float = 1.0) -> Way:
+    """Another person's LoRA, called by its own trigger word."""
+    return Way(name, lora=lora, says=LoraChoice(trigger=lora.trigger, scale=scale))
+
+
+def by_references(images: ImageMaker) -> Way:
+    """A model that is given the references with every prompt; the look is said in words."""
+    return Way(REFERENCES, images=images)
+
+
+def compare(kit: Kit, subject: Subject, identity: Instrument, ways: Sequence[Way], *, scenes: int = SCENES) -> Comparison:
+    """Makes a picture a scene and way, and scores it. Needs at least three references and unpaid image models."""
+    persona = subject.persona
+    _check(kit, subject, ways)
+    vocabulary = kit.images.vocabulary()
+    shots = scene_shots(persona, vocabulary, scenes)
+    drawn, threshold = [], None
+    for way in ways:
+        kit.watcher.step("compare", f"{scenes} scenes: {way.name}")
+        pictures, scores = [], []
+        for number, shot in enumerate(shots):
+            picture, prompt = _drawn(kit, persona, way, shot, number, scenes)
             score, threshold = _score(identity, _exhibit(persona, shot, prompt, picture, subject.references))
-            made[with_lora].append(picture)
-            scored[with_lora].append(score)
-        kit.watcher.note(f"{shot.scene}: {scored[True][-1]:.2f} with the LoRA, {scored[False][-1]:.2f} without")
+            pictures.append(picture)
+            scores.append(score)
+        drawn.append(Drawn(way, tuple(pictures), Spread(values=tuple(scores))))
+        kit.watcher.done(f"identity {drawn[-1].scores.median:.2f}")
     real = _real(identity, persona, shots[0], prompt, subject.references)
-    kit.watcher.done()
-    return Likeness(
-        lora=Scores(tuple(scored[True])),
-        base=Scores(tuple(scored[False])),
-        real=Scores(real),
-        threshold=threshold,
-        shots=shots,
-        with_lora=tuple(made[True]),
-        without=tuple(made[False]),
+    return Comparison(shots=shots, drawn=tuple(drawn), real=Spread(values=real), threshold=threshold)
+
+
+def _check(kit: Kit, subject: Subject, ways: Sequence[Way]) -> None:
+    if not ways:
+        raise ConfigurationError("there is nothing to compare")
+    names = [way.name for way in ways]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigurationError(f"two ways are called '{twice[0]}'")
+    if len(subject.references) < FEWEST_REFERENCES:
+        raise ConfigurationError(
+            f"{subject.persona.name} has {len(subject.references)} references; comparing needs {FEWEST_REFERENCES} or more"
+        )
+    for facts in ((way.images or kit.images).facts() for way in ways):
+        if facts.paid:
+            raise ConfigurationError(
+                f"comparing makes many pictures, and {facts.backend} ({facts.model}) is paid",
+                hint="choose a local image backend for it",
+            )
+
+
+def _drawn(kit: Kit, persona: Persona, way: Way, shot: Shot, number: int, total: int) -> tuple[Image, ImagePrompt]:
+    images = way.images or kit.images
+    width, height = images.size()
+    prompt = compose(
+        shot,
+        persona.look,
+        lora=way.says,
+        seed=seed_for(f"compare:{persona.name}", number),
+        width=width,
+        height=height,
+        steps=kit.image_steps if way.images is None else None,
+        vocabulary=images.vocabulary(),
     )
+
+    def tell(fraction: float, note: str) -> None:
+        kit.watcher.progress((number + fraction) / total, note)
+
+    return decoded(images.make(prompt, lora=way.lora, call=Unpaid(), progress=tell).data), prompt
 
 
 def scene_shots(persona: Persona, vocabulary: ShotVocabulary | None, count: int) -> tuple[Shot, ...]:

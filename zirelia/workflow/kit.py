@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from zirelia.definitions.agents import Agent
-from zirelia.domain.lora import Lora
+from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Media, Panel, Sealer, Store, Watcher
 
@@ -30,13 +30,30 @@ class Budget:
     post_usd: float | None = None
 
 
+class Books(Protocol):
+    """What a kit needs to have so that calls can be paid for with it."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def budget(self) -> Budget: ...
+
+    @property
+    def now(self) -> Callable[[], datetime]: ...
+
+
 @dataclass(frozen=True)
 class Subject:
-    """The persona at work: the pack, its verified LoRA if there is one, and pictures of how she looks."""
+    """The persona at work: the pack, its verified LoRA if there is one, and pictures of how she looks.
+
+    beside: LoRAs that are worn with the own one, such as a style.
+    """
 
     persona: Persona
     lora: Lora | None
     references: tuple[Image, ...]
+    beside: tuple[WornLora, ...] = ()
 
 
 @dataclass(frozen=True)

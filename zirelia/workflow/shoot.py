@@ -96,7 +96,7 @@ def _attempt(
     prompt = compose(
         shot,
         persona.look,
-        lora=persona.lora,
+        lora=persona.lora_in_force,
         seed=seed_for(post.slot_id, number),
         width=width,
         height=height,
@@ -117,7 +117,9 @@ def _drawn(
     facts, estimate = kit.images.facts(), kit.images.estimate_usd(prompt)
     try:
         with counted(kit, post, "image", facts, key=f"image/{number}", estimate=estimate) as call:
-            image = kit.images.make(prompt, lora=subject.lora, call=call.paid, progress=kit.watcher.progress)
+            image = kit.images.make(
+                prompt, lora=subject.lora, beside=subject.beside, call=call.paid, progress=kit.watcher.progress
+            )
             call.cost = image.provenance.cost_usd
             ref = kit.media.put(image.data, image.media_type)
             attempt = Attempt(number=number, shot=shot, image=ref, provenance=image.provenance, repairs=repairs)
