@@ -3,6 +3,8 @@
 #     make demo     sets up .venv, then runs one whole turn: plan, draft, shoot, judge, queue
 #     make test     all tests
 #
+# A third one makes a face: from one picture of a character to a LoRA, judged, and used in a post: make face
+#
 # For those who change the code: make check (what CI runs), make docs, make lock, make clean.
 # Variables: PYTHON (3.11 or later), VENV, TORCH_INDEX (an index URL with the torch build for this machine's accelerator).
 
@@ -26,13 +28,21 @@ export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test check lint docs lock clean
+.PHONY: help demo face test check lint docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(VENV)/.all  ## one whole turn with the embedded models; ends with a post in the queue
 	@$(BIN)/zirelia demo
+
+face: $(VENV)/.all  ## from one picture of Luna to a dataset, a LoRA, a chosen checkpoint and a post
+	@mkdir -p persona home && cp -Rn examples/luna persona/
+	@$(BIN)/zirelia dataset build luna --from persona/luna/luna.png
+	@$(BIN)/zirelia train luna
+	@$(BIN)/zirelia lora choose luna --use --report home/luna.html
+	@$(BIN)/zirelia pocket prove luna persona/luna/lora/luna.safetensors --sheet home/luna-proof.png
+	@$(BIN)/zirelia produce --persona luna
 
 test: $(VENV)/.dev  ## every test
 	$(call say,pytest)

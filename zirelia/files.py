@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -95,6 +96,13 @@ def sweep(folder: Path) -> None:
         if part.is_dir():
             shutil.rmtree(part)
         else:
+            part.unlink()
+
+
+def sweep_file(path: Path) -> None:
+    """The same for this one file, where other files of its folder may be in the making."""
+    for part in path.parent.glob(".*.part*"):
+        if re.fullmatch(rf"\.{re.escape(path.stem)}\.\d+\.part{re.escape(path.suffix)}", part.name):
             part.unlink()
 
 

@@ -317,6 +317,10 @@ class Trainer(Describable, Protocol):
 
     def estimate_usd(self, order: TrainingOrder) -> float: ...
 
+    def cost_usd(self, order: TrainingOrder) -> float | None:
+        """What the finished training of that order cost; None when the provider has not said."""
+        ...
+
     def train(self, order: TrainingOrder, *, call: PaidCall, progress: Progress) -> tuple[Checkpoint, ...]:
         """Every checkpoint that was kept, earliest first, each a verified file under `order.out`. Raises ConsentRequired,
         TrainingError or ProviderError.

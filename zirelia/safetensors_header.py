@@ -23,6 +23,7 @@ _HEADER_LIMIT = 32 * 1024 * 1024
 _FILE_LIMIT = 4 * 1024**3
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
 _BYTES |= {"U8": 1, "BOOL": 1}
+_AGAIN = "download or train it again"
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
 
@@ -51,11 +52,16 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror or error}") from error
     if start.startswith(_PICKLE_STARTS):
-        raise ConfigurationError(f"{path} is a pickle or an archive that is named .safetensors: it is not loaded")
+        raise ConfigurationError(
+            f"{path} is a pickle or an archive that is named .safetensors: it is not loaded",
+            hint="get it as safetensors; pickled weights can run code",
+        )
     if size > _FILE_LIMIT:
-        raise ConfigurationError(f"{path} has {size:,} bytes; a LoRA has at most {_FILE_LIMIT:,}")
+        raise ConfigurationError(
+            f"{path} has {size:,} bytes; a LoRA has at most {_FILE_LIMIT:,}", hint="is it a whole checkpoint?"
+        )
     if not text or len(text) < length:
-        raise ConfigurationError(f"{path} is no safetensors file, or is cut off", hint="download or train it again")
+        raise ConfigurationError(f"{path} is no safetensors file, or is cut off", hint=_AGAIN)
     return _parse(path, text, size - 8 - length)
 
 
@@ -66,17 +72,21 @@ def _parse(path: Path, text: bytes, body: int) -> Header:
         spans = sorted((*map(int, _two(entry["data_offsets"])), name) for name, entry in entries.items())
         tensors = {name: (str(entry["dtype"]), tuple(int(side) for side in entry["shape"])) for name, entry in entries.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: the safetensors header is damaged ({error})") from error
+        raise ConfigurationError(f"{path}: the safetensors header is damaged ({error})", hint=_AGAIN) from error
     expected = 0
     for start, end, name in spans:
         kind, shape = tensors[name]
         if kind not in _BYTES or any(side < 0 for side in shape):
-            raise ConfigurationError(f"{path}: tensor {name} has the unknown type or shape {kind} {shape}")
+            raise ConfigurationError(f"{path}: tensor {name} has the unknown type or shape {kind} {shape}", hint=_AGAIN)
         if start != expected or end - start != _BYTES[kind] * math.prod(shape):
-            raise ConfigurationError(f"{path}: tensor {name} does not lie where its header says: the file is damaged")
+            raise ConfigurationError(
+                f"{path}: tensor {name} does not lie where its header says: the file is damaged", hint=_AGAIN
+            )
         expected = end
     if expected != body:
-        raise ConfigurationError(f"{path}: the header describes {expected:,} bytes and {body:,} follow: it is cut off")
+        raise ConfigurationError(
+            f"{path}: the header describes {expected:,} bytes and {body:,} follow: it is cut off", hint=_AGAIN
+        )
     return Header(path, tensors, {str(key): str(value) for key, value in dict(metadata).items()})
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zirelia.errors import MediaError
-from zirelia.images.hosted import cleaned, data_url_bytes, is_refusal, to_data_url
+from zirelia.images.hosted import data_url_bytes, is_refusal, to_data_url
+from zirelia.network import cleaned
 from zirelia.pictures import accepted_form, from_floats, open_picture, prepare_start
 
 
@@ -104,3 +105,9 @@ def test_words_of_a_provider_are_made_safe():
 )
 def test_a_refusal_is_told_from_a_fault(said, refused):
     assert is_refusal(said) is refused
+
+
+def test_keys_that_nobody_named_are_masked_too():
+    said = cleaned("Incorrect API key provided: sk-planted-4f9a1c77e0")
+    assert "planted" not in said
+    assert "[secret]" in said

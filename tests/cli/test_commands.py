@@ -212,7 +212,8 @@ def test_the_doctor_without_calls(zirelia, write_env, chat):
     said = zirelia("doctor", "--offline", "--settings")
     assert said.code == 0, said
     for words in ("chat", "openai gpt-4.1-mini", "OPENAI_BASE_URL is set", "vision", "image", "pocket", "critic", "store",
-                  "channel", "free disk", "device"):  # fmt: skip
+                  "channel", "free disk", "device", "edit", "the embedded pocket world", "recogniser", "looks pocket looks",
+                  "training", "here pocket", "faces", "tensorboard", "quantised"):  # fmt: skip
         assert words in said.out
     assert "sk-planted" not in said.out
     assert "•••• (10 characters)" in said.out
@@ -222,12 +223,15 @@ def test_the_doctor_without_calls(zirelia, write_env, chat):
 def test_the_doctor_asks_a_server_of_ones_own(zirelia, write_env, chat, monkeypatch):
     monkeypatch.setattr("zirelia.studio.doctor._image", lambda _: "64x64")
     monkeypatch.setattr("zirelia.studio.doctor._critic", lambda _: "looked")
+    monkeypatch.setattr("zirelia.studio.face_roles.edit", lambda *_: "edited")
+    monkeypatch.setattr("zirelia.studio.face_roles.see", lambda _: "seen")
     write_env(OPENAI_BASE_URL=chat.base_url, ZIRELIA_VISION_MODEL="eyes", ZIRELIA_EMBEDDINGS_BACKEND="none")
     said = zirelia("doctor", "--json")
     assert said.code == 0, said
     roles = {report["role"]: report["health"] for report in said.json["roles"]}
-    assert roles == {"chat": "works", "vision": "works", "embeddings": "none", "image": "works", "critic": "works",
-                     "store": "works", "channel": "works"}  # fmt: skip
+    assert roles == {"chat": "works", "vision": "works", "embeddings": "none", "image": "works", "edit": "works",
+                     "critic": "works", "recogniser": "works", "store": "works", "channel": "works",
+                     "training": "works"}  # fmt: skip
     assert len(chat.requests) == 2
     assert chat.requests[1].images
 
@@ -238,11 +242,13 @@ def test_the_doctor_says_what_does_not_work(zirelia, write_env, monkeypatch):
 
     monkeypatch.setattr("zirelia.studio.doctor._image", broken)
     monkeypatch.setattr("zirelia.studio.doctor._critic", lambda _: "looked")
+    monkeypatch.setattr("zirelia.studio.face_roles.edit", lambda *_: "edited")
+    monkeypatch.setattr("zirelia.studio.face_roles.see", broken)
     write_env(OPENAI_BASE_URL="http://127.0.0.1:9/v1", ZIRELIA_EMBEDDINGS_BACKEND="none")
     said = zirelia("doctor", "--json")
     assert said.code == 2
     reports = {report["role"]: report for report in said.json["roles"]}
-    assert reports["chat"]["health"] == reports["image"]["health"] == "fails"
+    assert reports["chat"]["health"] == reports["image"]["health"] == reports["recogniser"]["health"] == "fails"
     assert reports["store"]["health"] == "works"
 
 

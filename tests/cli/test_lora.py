@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,8 +190,10 @@ def judged(monkeypatch, home):
     )
     dataset = Dataset(persona="mira", trigger="zqnew", consent=Consent(fictional=True), references=(reference,))
     done = Judged(judgement, (Checkpoint(step=100, lora=lora),), dataset)
-    monkeypatch.setattr(Studio, "judge_checkpoints", lambda self, persona, checkpoints: done, raising=False)
-    monkeypatch.setattr(Studio, "write_judgement_report", lambda self, judged, out: out.write_text("page"), raising=False)
+    monkeypatch.setattr(Studio, "judge_checkpoints", lambda self, persona, checkpoints: done)
+    monkeypatch.setattr(
+        Studio, "write_judgement_report", lambda self, judged, out, *, checkpoints: out.write_text(f"page of {checkpoints}")
+    )
     shutil.copytree(folder("persona") / "mira", home / "persona" / "mira")
     monkeypatch.chdir(home)
     return done
@@ -198,10 +201,10 @@ def judged(monkeypatch, home):
 
 def test_the_chosen_one_is_kept_with_its_card_and_the_pack_left_alone(zirelia, judged, home):
     before = (home / "persona" / "mira" / "persona.yaml").read_text()
-    said = zirelia("lora", "choose", "mira", "--report", home / "page.html")
+    said = zirelia("lora", "choose", "mira", "--checkpoints", home, "--report", home / "page.html")
     assert said.code == 0, said.err
     assert "step 100 at scale 0.8: earliest" in said.out
-    assert (home / "page.html").read_text() == "page"
+    assert (home / "page.html").read_text() == f"page of {home}"
     card = zirelia("lora", "card", "mira", "--json").json
     assert (card["licences"], card["generators"], card["scores"]["identity"]) == (["CC0"], ["pocket"], 0.82)
     assert card["consent"]["fictional"]
@@ -242,3 +245,35 @@ def test_a_pack_that_cannot_be_changed_keeps_its_weights(zirelia, judged, home, 
 def test_the_library_says_who_wears_what(zirelia, judged):
     zirelia("lora", "choose", "mira", "--use")
     assert zirelia("lora", "list", "--json").json["loras"][0]["in_use_by"] == ["mira"]
+
+
+@pytest.fixture
+def below_the_floors(monkeypatch, judged):
+    choice = judged.judgement.choice.model_copy(update={"passed": False, "because": "leaks in half of the pictures"})
+    done = replace(judged, judgement=judged.judgement.model_copy(update={"choice": choice}))
+    monkeypatch.setattr(Studio, "judge_checkpoints", lambda self, persona, checkpoints: done)
+
+
+@pytest.mark.parametrize("shape", [(), ("--json",)])
+def test_one_below_the_floors_is_kept_but_not_worn(zirelia, below_the_floors, home, shape):
+    before = (home / "persona" / "mira" / "persona.yaml").read_text()
+    said = zirelia("lora", "choose", "mira", "--use", *shape)
+    assert said.code == 11
+    words = " ".join(str(word) for word in said.json.values()) if shape else said.err
+    assert "no checkpoint of 'mira' keeps the floors" in words
+    assert "leaks in half of the pictures" in words
+    assert "--anyway" in words
+    assert (home / "persona" / "mira" / "persona.yaml").read_text() == before
+    kept = zirelia("lora", "list", "--json").json["loras"]
+    assert [each["scores"]["passed"] for each in kept] == [False]
+
+
+def test_one_below_the_floors_is_kept_without_a_word_of_use(zirelia, below_the_floors):
+    assert zirelia("lora", "choose", "mira").code == 0
+
+
+def test_one_below_the_floors_is_worn_when_a_person_insists(zirelia, below_the_floors):
+    said = zirelia("lora", "choose", "mira", "--use", "--anyway", "--json")
+    assert said.code == 0, said.err
+    assert said.json["in_use"]["trigger"] == "zqnew"
+    assert load_persona("mira").persona.lora.trigger == "zqnew"

@@ -146,7 +146,7 @@ some = st.lists(measured_ones, min_size=1, max_size=8, unique_by=lambda each: (e
 @given(measured=some, real=st.none() | scores)
 def test_the_rule_holds_whatever_was_measured(measured, real):
     choice = choose(measured, FLOORS, real=real)
-    passing = [each for each in measured if not FLOORS.missed(each)]
+    passing = [each for each in measured if not FLOORS.missed(each, real)]
     assert choice.passed is bool(passing)
     assert choice == choose(list(reversed(measured)), FLOORS, real=real)
     assert Choice.model_validate_json(choice.model_dump_json()) == choice
@@ -171,3 +171,11 @@ def test_training_longer_without_gain_changes_nothing(measured, drop):
 @given(measured=measured_ones)
 def test_a_shortfall_is_what_missed_says(measured):
     assert bool(FLOORS.missed(measured)) == (FLOORS.shortfall(measured) > 0)
+
+
+def test_a_face_that_was_not_learnt_is_not_passed_however_little_it_leaks():
+    weak = Measured(step=10, scale=1.0, identities=(0.1, 0.2, 0.15), agreement=1.0, leaked=0.0)
+    choice = choose([weak], FLOORS, real=0.9)
+    assert not choice.passed
+    assert "identity is 0.150" in choice.because
+    assert choose([weak], FLOORS).passed

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from zirelia.errors import OfflineViolation
-from zirelia.network import connections_outside, forbid_outside_connections, outside_allowed
+from zirelia.network import connections_outside, forbid_outside_connections, is_loopback_url, outside_allowed
 
 OUTSIDE = "203.0.113.7"  # TEST-NET-3: belongs to nobody
 
@@ -167,3 +167,24 @@ def test_the_switch_is_idempotent_and_the_block_restores_it() -> None:
 def test_the_audit_layer_alone_is_enough_where_a_number_is_given() -> None:
     with pytest.raises(OfflineViolation):
         _socket.getaddrinfo("example.com", 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "this_machine"),
+    [
+        ("http://127.0.0.1:8000/v1", True),
+        ("http://127.8.0.1", True),
+        ("http://[::1]:80", True),
+        ("http://localhost:11434", True),
+        ("https://LOCALHOST/v1", True),
+        ("https://api.openai.com/v1", False),
+        ("http://localhost.example.com", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://[::1", False),
+        ("no url", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_which_base_urls_mean_this_machine(url, this_machine):
+    assert is_loopback_url(url) is this_machine

@@ -142,6 +142,26 @@ def test_wrong_adds_are_refused(folder):
                 folder.add(tried("a", 3, b"x", path=path), b"x")
 
 
+@pytest.mark.parametrize("path", ["../mine.png", "/etc/hostname", "candidates/../../mine.png"])
+def test_a_record_of_somebody_else_moves_and_reads_nothing_outside(folder, tmp_path, path):
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"picture")
+    one = tried("a", 1, path=path)
+    with folder.writing():
+        folder.add(tried("a", 1), b"picture")
+        record = folder.path / "candidates" / "a-1.json"
+        record.write_text(one.model_dump_json())
+        with pytest.raises(DefinitionError, match="not a path inside the folder"):
+            folder.candidates()
+        record.unlink()
+        (folder.path / "settling.json").write_text(json.dumps([one.model_dump(mode="json")]))
+        with pytest.raises(DefinitionError, match="not a path inside the folder"):
+            folder.candidates()
+        with pytest.raises(DefinitionError, match="not a path inside the folder"):
+            folder.start_picture(StartPicture(path=path, sha256=one.sha256, source="me.png"))
+    assert mine.read_bytes() == b"picture"
+
+
 def test_one_process_writes_at_a_time(folder):
     with folder.writing(), pytest.raises(Conflict, match="another process"), folder.writing():
         pass

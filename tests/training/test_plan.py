@@ -41,10 +41,10 @@ def test_each_preset_adds_layers_to_the_one_before(layer: str, first: Targets | 
 
 
 def test_the_measured_recipe() -> None:
-    assert (POCKET.rank, POCKET.steps, POCKET.batch, POCKET.preservation_weight) == (16, 300, 8, 2.0)
+    assert (POCKET.rank, POCKET.steps, POCKET.batch, POCKET.preservation_weight) == (16, 600, 8, 2.0)
     assert POCKET.rate_at(0) == pytest.approx(3e-4)
-    assert POCKET.rate_at(9) == pytest.approx(3e-3 * (1 - 9 / 300))
-    assert POCKET.rate_at(299) == pytest.approx(3e-3 * 0.05)
+    assert POCKET.rate_at(9) == pytest.approx(3e-3 * (1 - 9 / 600))
+    assert POCKET.rate_at(599) == pytest.approx(3e-3 * 0.05)
     assert (POCKET.time_mu, POCKET.time_sigma, POCKET.time_shift) == (1.0, 1.2, 1.0)
 
 

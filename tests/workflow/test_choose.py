@@ -14,7 +14,7 @@ from PIL import Image
 
 from zirelia.domain.choice import Fit, Floors
 from zirelia.domain.judgement import Judgement, Question
-from zirelia.domain.lora import Checkpoint, Lora
+from zirelia.domain.lora import Checkpoint, Lora, WornLora
 from zirelia.domain.shot import Framing, ImagePrompt, Shot
 from zirelia.domain.verdict import Criterion, Finding, Outcome
 from zirelia.errors import ConfigurationError, Conflict, MediaError, TrainingError
@@ -419,3 +419,22 @@ class TestRefusals:
 def test_what_is_shown_of_what_was_asked(attributes, limited, share):
     shot = Shot(scene="cafe", light="daylight", outfit="red hoodie", expression="smiling", framing=Framing.HALF_BODY)
     assert shown_share(shot, {name: (value, 0.9) for name, value in attributes.items()}, limited=limited) == share
+
+
+def test_styles_are_worn_with_every_checkpoint_and_not_with_the_bare_base(bench):
+    worn: dict[bool, set[tuple[WornLora, ...]]] = {True: set(), False: set()}
+
+    class Wardrobe(Painter):
+        def make(self, prompt: ImagePrompt, *, lora: Lora | None, **options: Any) -> MadeImage:
+            worn[lora is not None].add(tuple(options.get("beside", ())))
+            return super().make(prompt, lora=lora, **options)
+
+    bench.painter = Wardrobe(vocabulary=VOCABULARY, size=(64, 64))
+    plain = bench.judge({100: Skill(0.8)})
+    style = WornLora(lora=checkpoint(7).lora, scale=0.4)
+    bench.desk.subject = replace(bench.desk.subject, beside=(style,))
+    dressed = bench.judge({100: Skill(0.8)})
+    assert worn == {True: {(), (style,)}, False: {()}}
+    # another dress is another picture, and the base's are there already
+    drawn = [{each.file for each in judged.pictures if each.step == 100} for judged in (plain, dressed)]
+    assert not drawn[0] & drawn[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from PIL import Image
 
-from zirelia.domain.lora import Lora
+from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.verdict import Criterion, Finding, Outcome
 from zirelia.errors import ConfigurationError
 from zirelia.pocket.vocabulary import shot_vocabulary
@@ -80,6 +80,22 @@ def test_scores_belong_to_their_pictures_and_the_references_to_each_other(desk, 
     assert shown.real.values == pytest.approx((200 / 255, 204 / 255, 1.0))
     assert (shown.real.median, shown.threshold) == (pytest.approx(0.8), 0.4)
     assert [len(exhibit.references) for exhibit in scorer.seen] == [3, 3, 2, 2, 2]
+
+
+def test_styles_are_worn_with_her_own_lora_and_with_no_other_way(desk, subject, others):
+    worn: list[tuple[WornLora, ...]] = []
+
+    class Wardrobe(FakeImageMaker):
+        def make(self, *args, beside=(), **options):
+            worn.append(tuple(beside))
+            return super().make(*args, beside=beside, **options)
+
+    style = WornLora(lora=others.model_copy(update={"trigger": "style"}), scale=0.4)
+    subject = replace(subject, beside=(style,))
+    wardrobe = Wardrobe(vocabulary=shot_vocabulary(), size=(64, 64))
+    ways = [own_lora(subject), others_lora("leo", others), bare_base(subject)]
+    compare(desk.kit(images=wardrobe), subject, Scorer(), ways, scenes=1)
+    assert worn == [(style,), (), ()]
 
 
 def test_a_persona_without_a_trigger_has_a_bare_base_too(desk, subject):

@@ -213,7 +213,7 @@ def test_a_prediction_that_came_to_nothing_is_ordered_anew_once(desk, slot):
     desk.images._price = 0.05
     plain, orders = FakeImageMaker.make, []
 
-    def late(self, prompt, *, lora, call, progress, start_from=None):
+    def late(self, prompt, *, lora, call, progress, beside=(), start_from=None):
         orders.append(call.external_id)
         if len(orders) == 1:
             call.created("gone-1")
@@ -237,7 +237,7 @@ def test_an_order_that_cannot_be_looked_at_is_never_ordered_again(desk, slot):
     desk.images._price = 0.05
     orders = []
 
-    def unreachable(self, prompt, *, lora, call, progress, start_from=None):
+    def unreachable(self, prompt, *, lora, call, progress, beside=(), start_from=None):
         orders.append(call.external_id)
         if call.external_id is None:
             call.created("there-1")

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from zirelia.domain.dataset import Dataset, Reference
+from zirelia.domain.duration import duration
 from zirelia.domain.ledger import LedgerState
 from zirelia.domain.lora import Checkpoint, Lora
 from zirelia.domain.persona import Consent
 from zirelia.errors import BudgetExceeded, ConsentRequired, ProviderError, TrainingError, ZireliaError
 from zirelia.ports import BackendFacts, PaidCall, Progress, TrainingOrder, Usage
 from zirelia.workflow.kit import Budget
-from zirelia.workflow.train import TrainKit, _Pace, duration, train
+from zirelia.workflow.train import TrainKit, _Pace, train
 
 TRIGGER = "mirelo"
 

@@ -109,10 +109,33 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        refused = _refused_by_the_machine(error)
+        if refused is None:
+            _report_defect(error)
+            return 1
+        _report(refused, as_json="--json" in arguments)
+        return refused.exit_code
     except Exception as error:
         _report_defect(error)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _refused_by_the_machine(error: OSError) -> ZireliaError | None:
+    """A full disk or a file that may not be written, wherever it was met, is no defect; None for every other fault."""
+    import errno
+
+    from zirelia.errors import StoreError
+
+    disk = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+    named = {errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+    if error.errno not in disk and (error.errno not in named or error.filename is None):
+        return None
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return StoreError(
+        f"{where}{error.strerror}", hint="check the disk's space and the folder's rights; then the same call again"
+    )
 
 
 def _report(error: ZireliaError, *, as_json: bool) -> None:

@@ -79,6 +79,8 @@ def build(
 
     if sum((bool(photos), from_words, folder is not None)) > 1:
         raise click.UsageError("--from, --from-words and --from-folder exclude each other")
+    if pick is not None and not from_words:
+        raise click.UsageError("--pick chooses one of the pictures of --from-words")
     with open_studio(terminal.watcher(quiet=as_json)) as studio:
         who = making.trainee(studio, persona)
         kit = making.dataset_kit(studio, persona, backend=backend, with_words=from_words)
@@ -93,7 +95,8 @@ def build(
         cost = estimate(kit, who, start, wanted, effort=effort, keep_out=out)
         if not as_json:
             _say_cost(cost)
-        _agree_to(cost.most_usd, f"This costs ${cost.usd:.2f}, at most ${cost.most_usd:.2f}. Go on?", yes=yes)
+        if cost.most_usd > 0 and not yes:
+            terminal.agree(f"This costs ${cost.usd:.2f}, at most ${cost.most_usd:.2f}. Go on?")
         built = build_dataset(kit, who, start, wanted, effort=effort, keep_out=out)
         aside = making.keep_references(studio, persona, built)
         sheet = _write_sheet(kit, persona)
@@ -195,7 +198,8 @@ def _anchors(kit: DatasetKit, who: Persona, *, yes: bool, as_json: bool) -> int 
     from zirelia.workflow.anchors import anchors_usd, make_anchors
 
     usd = anchors_usd(kit, who)
-    _agree_to(usd, f"The pictures to choose from cost ${usd:.2f}. Go on?", yes=yes)
+    if usd > 0 and not yes:
+        terminal.agree(f"The pictures to choose from cost ${usd:.2f}. Go on?")
     made = make_anchors(kit, who)
     images = [load_picture(kit.folder.path / one.path) for one in made]
     names = [f"{one.number}" for one in made]
@@ -213,14 +217,6 @@ def _anchors(kit: DatasetKit, who: Persona, *, yes: bool, as_json: bool) -> int 
         return None
     click.echo(str(out))
     return int(click.prompt("Which one is it", type=click.IntRange(1, len(made)), err=True))
-
-
-def _agree_to(usd: float, question: str, *, yes: bool) -> None:
-    if usd <= 0 or yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Nobody is there to answer: add --yes")
-    click.confirm(question, abort=True, err=True)
 
 
 def _say_cost(cost: Cost) -> None:

@@ -10,6 +10,7 @@ import click
 
 from zirelia.cli import terminal
 from zirelia.domain.value import printable
+from zirelia.errors import TrainingError
 
 if TYPE_CHECKING:
     from zirelia.domain.choice import Choice, Measured
@@ -48,11 +49,12 @@ def list_loras(verify: bool, as_json: bool) -> None:
         terminal.print_json({"loras": shapes, "damaged": wrong})
     elif kept:
         _print_table(kept, worn)
-    else:
+    elif not wrong:
         click.echo("No LoRAs yet. Train one with zirelia train, or bring one in with zirelia lora import.")
     if wrong and not as_json:
         for line in wrong:
             click.secho(f"damaged: {printable(line)}", fg="red", err=True)
+        click.secho("  restore the file, or delete its folder and bring the LoRA in again", dim=True, err=True)
     if wrong:
         raise click.exceptions.Exit(10)
 
@@ -161,8 +163,11 @@ def export_lora(name: str, layout: str, out: Path, force: bool, as_json: bool) -
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the page with grids and curves.")
 @click.option("--use/--no-use", default=False, show_default=True, help="Put the chosen one into the persona pack.")
+@click.option("--anyway", is_flag=True, help="Use it though no checkpoint keeps the floors.")
 @_json
-def choose_checkpoint(persona: str, checkpoints: Path | None, report: Path | None, use: bool, as_json: bool) -> None:
+def choose_checkpoint(
+    persona: str, checkpoints: Path | None, report: Path | None, use: bool, anyway: bool, as_json: bool
+) -> None:
     """Judge every checkpoint of a training, keep the best one with its card, and use it."""
     from zirelia.definitions.personas import load_persona
     from zirelia.studio import open_studio
@@ -171,11 +176,13 @@ def choose_checkpoint(persona: str, checkpoints: Path | None, report: Path | Non
     with open_studio(terminal.watcher(quiet=as_json)) as studio:
         judged = studio.judge_checkpoints(persona, checkpoints)
         if report:
-            studio.write_judgement_report(judged, report)
+            studio.write_judgement_report(judged, report, checkpoints=checkpoints)
         kept = keep_chosen(_library(studio), judged, now=datetime.now(UTC))
         choice = judged.judgement.choice
-        worn = put_to_use(load_persona(persona), kept, scale=choice.scale) if use else None
-    if as_json:
+        fit_to_wear = choice.passed or anyway
+        worn = put_to_use(load_persona(persona), kept, scale=choice.scale) if use and fit_to_wear else None
+    refused = use and not fit_to_wear
+    if as_json and not refused:
         shape: dict[str, Any] = {
             "step": choice.step,
             "scale": choice.scale,
@@ -187,12 +194,18 @@ def choose_checkpoint(persona: str, checkpoints: Path | None, report: Path | Non
             "in_use": worn.model_dump(mode="json") if worn else None,
         }
         terminal.print_json(shape | {"lora": _shape(kept)})
-        return
-    _print_choice(choice)
-    click.echo(f"{kept.weights}")
-    if report:
-        click.echo(f"{report}")
-    if not use:
+    elif not as_json:
+        _print_choice(choice)
+        click.echo(f"{kept.weights}")
+        if report:
+            click.echo(f"{report}")
+    if refused:
+        raise TrainingError(
+            f"no checkpoint of '{persona}' keeps the floors, so none was put into the pack: {choice.because}",
+            hint=f"{kept.weights} is kept; look at the report (--report page.html) and train again, "
+            "or use it all the same with --use --anyway",
+        )
+    if not use and not as_json:
         click.secho(f"  next: zirelia lora choose {persona} --use", dim=True, err=True)
 
 
@@ -200,8 +213,8 @@ def _print_choice(choice: Choice) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="dim", padding=(0, 2))
-    for heading in ("step", "scale", "identity", "10th", "agreement", "leaked", "diversity", "memorised"):
+    table = Table(box=None, header_style="dim", padding=(0, 1))
+    for heading in ("step", "scale", "identity", "10th", "agrees", "leaked", "diverse", "memory"):
         table.add_column(heading, justify="right")
     table.add_column("")
 

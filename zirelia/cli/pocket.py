@@ -175,3 +175,43 @@ def gate(loras: tuple[str, ...], base: Path | None, sheets: Path | None, as_json
             click.secho(f"  ✗ {failure}", fg="red")
     if not report.passed:
         raise click.exceptions.Exit(11)
+
+
+@pocket.command()
+@click.argument("name")
+@click.argument("lora", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--trigger", help="The word that calls up the face; the one that the LoRA's file names when left out.")
+@click.option("--scale", default=1.0, show_default=True, type=click.FloatRange(0, 2), help="How strongly it is worn.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the pictures as a PNG.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prove(name: str, lora: Path, trigger: str | None, scale: float, sheet: Path | None, as_json: bool) -> None:
+    """Hold a LoRA against drawings of the true character, in settings that its dataset left out."""
+    from zirelia.files import whole_file
+    from zirelia.pocket.looks import LooksEncoder
+    from zirelia.pocket.proof import prove as proven
+    from zirelia.pocket.weights import looks_path, pipeline_dir
+    from zirelia.safetensors_header import read_header
+    from zirelia.sheets import Row, contact_sheet
+
+    word = trigger or read_header(lora).metadata.get("modelspec.trigger_phrase", "")
+    if not word:
+        raise click.BadParameter("the file names no trigger word; give it with --trigger")
+    proof = proven(name, word, lora, pipeline_dir(), LooksEncoder.load(looks_path()), scale=scale)
+    if sheet is not None:
+        across = len(proof.settings)
+        rows = [
+            Row(f"{line.name}: {line.median:.2f}", line.images[:across], [f"{score:.2f}" for score in line.scores[:across]])
+            for line in proof.lines
+        ]
+        columns = [f"{scene}, {light}" for scene, light in proof.settings]
+        with whole_file(sheet) as part:
+            part.write_bytes(contact_sheet(rows, side=112, title=f"{name}: settings never seen", columns=columns))
+    if as_json:
+        lines = {line.name: {"median": line.median, "tenth": line.tenth, "scores": line.scores} for line in proof.lines}
+        told = {"share_of_real": proof.share, "leaked": proof.leaked, "threshold": proof.threshold, "identity": lines}
+        terminal.print_json(told)
+        return
+    for line in proof.lines:
+        taken = f"{line.above(proof.threshold):.0%} taken for {name}"
+        click.echo(f"  {line.name:12}  identity median {line.median:.3f}, 10th percentile {line.tenth:.3f}, {taken}")
+    click.echo(f"  {proof.share:.0%} of real pictures; {proof.leaked:.0%} leaked without the trigger word")

@@ -89,6 +89,13 @@ def watcher(*, quiet: bool) -> TerminalWatcher | None:
     return None if quiet else TerminalWatcher()
 
 
+def agree(question: str) -> None:
+    """Asks a person before money is spent; where none sits, the answer must come with the call."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody is there to answer: add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
 def print_json(shape: object) -> None:
     click.echo(json.dumps(shape, indent=2, ensure_ascii=False, default=str))
 

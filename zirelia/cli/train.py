@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +67,7 @@ def train() -> None:
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True), help="Learning rate, instead of the preset's.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Instead of the preset's.")
 @click.option("--resolution", type=click.IntRange(32, 2048), help="Side in pixels, a multiple of 16.")
+@click.option("--anew", is_flag=True, help="Begin again; an earlier training is kept under another name.")
 @click.option("--show-script", "tool", type=click.Choice(TOOLS), help="Print it for another trainer and train nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -77,6 +77,7 @@ def start(
     where: str | None,
     profile: str | None,
     tool: str | None,
+    anew: bool,
     yes: bool,
     as_json: bool,
     **changes: Any,
@@ -93,7 +94,15 @@ def start(
             noun = studio.persona(persona).look.noun
             click.echo(_script(tool, plan, dataset, pictures, out, kind, base, profile, noun), nl=False)
             return
-        _run(studio, persona, dataset, Chosen(plan=plan, where=where, profile=profile), yes=yes, as_json=as_json)
+        chosen, folder = Chosen(plan=plan, where=where, profile=profile), studio.training_folder(persona)
+        if anew:
+            _set_aside(folder)
+        elif (before := Chosen.read(folder)) is not None and before != chosen:
+            raise TrainingError(
+                f"another training of '{persona}' lies in {folder}",
+                hint=f"go on with it: zirelia train resume {persona}; or begin again and keep it aside: --anew",
+            )
+        _run(studio, persona, dataset, chosen, yes=yes, as_json=as_json)
 
 
 @train.command()
@@ -198,7 +207,7 @@ def _run(studio: Studio, persona: str, dataset: Dataset, chosen: Chosen, *, yes:
     if not as_json:
         training_views.preflight(persona, dataset, chosen.plan, facts, estimate)
     if estimate > 0 and not yes:
-        _agree(f"This may cost ${estimate:.2f}. Train?")
+        terminal.agree(f"This may cost ${estimate:.2f}. Train?")
     chosen.write(out)
     if facts.local:
         training_views.quiet_libraries()
@@ -213,11 +222,23 @@ def _run(studio: Studio, persona: str, dataset: Dataset, chosen: Chosen, *, yes:
         training_views.finished(persona, checkpoints)
 
 
-def _agree(question: str) -> None:
-    """Asks a person; where none sits, the answer must come with the call."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Nobody is there to answer: add --yes")
-    click.confirm(question, abort=True, err=True)
+def _set_aside(folder: Path) -> None:
+    """Gives an earlier training another name. Raises TrainingError while it runs, or when the folder cannot be moved."""
+    from zirelia.training.status import read_status
+
+    if not folder.is_dir():
+        return
+    for run in folder.glob("*.run"):
+        if (run / "status.json").is_file() and read_status(run).running:
+            raise TrainingError(f"the training in {folder} is running", hint="stop it first: zirelia train stop")
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be moved to {aside}: {error.strerror}") from error
+    click.secho(f"the earlier training is kept in {aside}", dim=True, err=True)
 
 
 def _stop_hosted(studio: Studio, persona: str, out: Path, *, yes: bool) -> bool:
@@ -229,7 +250,7 @@ def _stop_hosted(studio: Studio, persona: str, out: Path, *, yes: bool) -> bool:
     if record is None or chosen is None or record.training is None or record.sha256 is not None:
         return False
     if not yes:
-        _agree(f"Training {record.training} is paid by the second and leaves nothing when cancelled. Cancel it?")
+        terminal.agree(f"Training {record.training} is paid by the second and leaves nothing when cancelled. Cancel it?")
     trainer = studio.train_kit(persona, chosen.plan, where="replicate", profile=chosen.profile).trainer
     stopped = trainer.stop(out) if isinstance(trainer, Stoppable) else None
     click.echo(f"training {stopped} is cancelled" if stopped else "there was nothing to cancel")

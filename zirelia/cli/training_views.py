@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zirelia.cli.terminal import TerminalWatcher
+from zirelia.domain.duration import duration
 from zirelia.domain.value import printable
 from zirelia.errors import NotFound, TrainingError
-from zirelia.workflow.train import duration
 
 if TYPE_CHECKING:
     from zirelia.domain.dataset import Dataset
@@ -65,7 +65,8 @@ def preflight(persona: str, dataset: Dataset, plan: TrainingPlan, facts: Backend
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", justify="right")
     rows.add_column(overflow="fold")
-    preserved = plan.preservation if plan.preserving else "none: the face will leak"
+    ways = {"output": "yes, by the base's own pictures of them", "class images": "yes, by pictures of them"}
+    preserved = ways[plan.preservation] if plan.preserving else "no: the face will leak"
     # what a profile made of the plan is the trainer's to say
     details = {"steps": str(plan.steps), "rank": str(plan.rank), "resolution": str(plan.resolution)} | facts.details
     sizes = f"{details.pop('steps')} steps, rank {details.pop('rank')}, {details.pop('resolution')} px"

@@ -69,14 +69,20 @@ def read_prompts(path: Path) -> tuple[PromptLine, ...]:
         raise DefinitionError("holds no prompt", path=path, hint="write one free prompt a line; # begins a comment")
     if len(prompts) > MOST_PROMPTS:
         first = prompts[MOST_PROMPTS].line
-        raise DefinitionError(f"is prompt {MOST_PROMPTS + 1}; at most {MOST_PROMPTS} are drawn", path=path, line=first)
+        raise DefinitionError(
+            f"is prompt {MOST_PROMPTS + 1}; at most {MOST_PROMPTS} are drawn", path=path, line=first, hint="draw two grids"
+        )
     return tuple(prompts)
 
 
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise DefinitionError(f"has more than {_MOST_BYTES:,} bytes; this is no file of prompts", path=path)
+            raise DefinitionError(
+                f"has more than {_MOST_BYTES:,} bytes; this is no file of prompts",
+                path=path,
+                hint="give a text, one prompt a line",
+            )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -87,7 +93,12 @@ def _text(path: Path) -> str:
 
 def _check(line: str, path: Path, number: int) -> None:
     if len(line) > MOST_CHARACTERS:
-        raise DefinitionError(f"has {len(line)} characters; at most {MOST_CHARACTERS} are read", path=path, line=number)
+        raise DefinitionError(
+            f"has {len(line)} characters; at most {MOST_CHARACTERS} are read",
+            path=path,
+            line=number,
+            hint="say it in fewer words",
+        )
     wrong = [found for found in _BRACES.findall(line) if found != _PLACE]
     if wrong:
         raise DefinitionError(
@@ -96,4 +107,4 @@ def _check(line: str, path: Path, number: int) -> None:
     if line.count(_PLACE) > 1:
         raise DefinitionError("says {trigger} more than once", path=path, line=number, hint="the trigger word stands once")
     if not re.search(r"\w", line.replace(_PLACE, "")):
-        raise DefinitionError("asks for nothing", path=path, line=number)
+        raise DefinitionError("asks for nothing", path=path, line=number, hint="say what to draw, such as: in a cafe")

@@ -71,9 +71,16 @@ class Floors(Value):
     agreement: float = Field(default=0.7, ge=0, le=1)
     leaked: float = Field(default=0.05, ge=0, le=1)
 
-    def missed(self, measured: Measured) -> tuple[str, ...]:
-        """The floors that it does not keep, in words. Agreement that nothing could measure is no fault; a leak is."""
+    def missed(self, measured: Measured, real: float | None = None) -> tuple[str, ...]:
+        """The floors that it does not keep, in words. Agreement that nothing could measure is no fault; a leak is.
+
+        real: median identity of real pictures, of which WELL_BELOW is the least that counts as the character.
+        """
         said = []
+        if real is not None and measured.identity < WELL_BELOW * real:
+            said.append(
+                f"the identity is {measured.identity:.3f}, {WELL_BELOW:.0%} of the real pictures' {real:.3f} is the least"
+            )
         if measured.leaked is None:
             said.append("the leak was not measured")
         elif measured.leaked > self.leaked:
@@ -85,7 +92,7 @@ class Floors(Value):
         return tuple(said)
 
     def shortfall(self, measured: Measured) -> float:
-        """By how much the floors are missed, the shares added; 0 when they are kept. A leak not measured counts as whole."""
+        """By how much leak and agreement miss their floors, added; 0 when they are kept. A leak not measured is whole."""
         leaked = 1.0 if measured.leaked is None else max(0.0, measured.leaked - self.leaked)
         unseen = 0.0 if measured.agreement is None else max(0.0, self.agreement - measured.agreement)
         return leaked + unseen
@@ -139,14 +146,14 @@ def choose(measured: Sequence[Measured], floors: Floors, *, real: float | None =
     if len(set(places)) < len(places):
         twice = next(place for place in places if places.count(place) > 1)
         raise ValueError(f"step {twice[0]} at scale {twice[1]:g} was measured twice")
-    passing = [each for each in ordered if not floors.missed(each)]
+    passing = [each for each in ordered if not floors.missed(each, real)]
     if passing:
         best = max(passing, key=lambda each: each.identity)
         chosen = next(each for each in passing if each.identity >= best.identity - best.error)
         because = _why(chosen, best)
     else:
         chosen = _compromise(ordered, floors)
-        because = f"no checkpoint keeps the floors; the best compromise, but {' and '.join(floors.missed(chosen))}"
+        because = f"no checkpoint keeps the floors; the best compromise, but {' and '.join(floors.missed(chosen, real))}"
     if chosen.agreement is None:
         because += "; nothing here could measure what the pictures show"
     fit, fit_because = _fit([each for each in ordered if each.scale == chosen.scale], real)

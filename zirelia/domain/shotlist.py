@@ -32,10 +32,6 @@ class Yaw(StrEnum):
     BACK = "back"
 
     @property
-    def face_seen(self) -> bool:
-        return self is not Yaw.BACK
-
-    @property
     def frontal(self) -> bool:
         """Whether identity is measured as strictly as from the front."""
         return self in {Yaw.FRONT, Yaw.THREE_QUARTER_LEFT, Yaw.THREE_QUARTER_RIGHT}

@@ -119,7 +119,7 @@ def _loading_part(profile: Profile) -> Profile:
 
 def _load(key: BaseKey, *, local_only: bool, token: str | None) -> Base:
     for package in ("torch", "diffusers", "transformers"):
-        if importlib.util.find_spec(package) is None:
+        if not _has(package):
             raise MissingExtra("local", "making pictures on this machine")
     with _quietly():
         from diffusers import DiffusionPipeline
@@ -139,7 +139,8 @@ def _load(key: BaseKey, *, local_only: bool, token: str | None) -> Base:
     try:
         with _quietly():
             pipeline = loader.from_pretrained(str(key.model), **options)
-    except (OSError, ValueError, ImportError) as error:
+    # AttributeError: transformers answers so for a processor whose own package (torchvision) is not installed
+    except (OSError, ValueError, ImportError, AttributeError) as error:
         raise _loading_error(key.model, error, local_only=local_only) from error
     pipeline.set_progress_bar_config(disable=True)
     base = Base(key, pipeline, device, _revision(folder, pipeline))
@@ -168,9 +169,15 @@ def _quietly() -> Iterator[None]:
                 log.enable_progress_bar()
 
 
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def _loading_error(model: str, error: Exception, *, local_only: bool) -> ConfigurationError:
     said = " ".join(str(error).split())[:300]
-    if "gated" in said.lower() or "401" in said or "403" in said:
+    if "torchvision" in said.lower() or (isinstance(error, AttributeError) and not _has("torchvision")):
+        hint = "install the torchvision that belongs to your torch, from the same index"
+    elif "gated" in said.lower() or "401" in said or "403" in said:
         hint = "accept the model's licence on its page and set a Hugging Face token"
     elif local_only:
         hint = "offline: download it beforehand, or name the folder that holds it"
@@ -242,10 +249,8 @@ def _dtype(profile: Profile, device: str) -> Any:
 
 
 def _quantisation(profile: Profile, model: str, options: dict[str, Any]) -> Any:
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise ConfigurationError(
-            f"the image profile wants {profile.quantisation}, which needs bitsandbytes", hint="pip install bitsandbytes"
-        )
+    if not _has("bitsandbytes"):
+        raise MissingExtra("quantised", f"the image profile's {profile.quantisation}")
     from diffusers import DiffusionPipeline
     from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 

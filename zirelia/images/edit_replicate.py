@@ -18,9 +18,9 @@ from zirelia.images.edit_models import known
 from zirelia.images.edit_pictures import Opened, opened, side_by_side
 from zirelia.images.hosted import Hosted, Patience
 from zirelia.images.replicate_account import Account
-from zirelia.images.replicate_client import PROVIDER
 from zirelia.images.replicate_inputs import Schema, Slots, choose_edit_inputs, reference_slots
 from zirelia.images.replicate_orders import Upload
+from zirelia.network.replicate import PROVIDER
 from zirelia.ports import BackendFacts, Edit, MadeImage, PaidCall, Progress
 
 

@@ -12,29 +12,28 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import Beside, ImagePrompt, Provenance, ShotVocabulary
-from zirelia.errors import ConfigurationError, MediaError
+from zirelia.errors import ConfigurationError
 from zirelia.images.base import Base, BaseKey, is_warm, warm_base
-from zirelia.images.families import call_arguments, settings_for
+from zirelia.images.drawing import check_size, run, teller, turn
+from zirelia.images.families import Settings, call_arguments, settings_for
 from zirelia.images.loras import wear
 from zirelia.images.profiles import Profile
-from zirelia.pictures import encode_png, from_floats, prepare_start
+from zirelia.pictures import encode_png, prepare_start
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_WAIT = 1.0
-_GRID = 16
 _DEFAULT_SIDE = 1024
 _PROVIDER = "diffusers"
 
@@ -107,7 +106,7 @@ class DiffusersImageMaker:
         progress: Progress,
     ) -> MadeImage:
         """One PNG. An error raised by `progress` ends the drawing after the current step and comes through."""
-        _check_size(prompt)
+        check_size(prompt)
         worn = [] if lora is None else [WornLora(lora=lora, scale=prompt.lora_scale)]
         worn += beside
         start = None if start_from is None else prepare_start(start_from, width=prompt.width, height=prompt.height)
@@ -115,13 +114,10 @@ class DiffusersImageMaker:
         base = warm_base(
             self._key, local_only=self._offline, token=None if self._token is None else self._token.get_secret_value()
         )
-        _acquire(base, progress)
-        try:
+        with turn(base, progress):
             began = time.monotonic()
             image, used = self._draw(base, prompt, worn, start, progress)
             seconds = time.monotonic() - began
-        finally:
-            base.lock.release()
         return MadeImage(
             data=encode_png(image),
             media_type="image/png",
@@ -142,7 +138,7 @@ class DiffusersImageMaker:
 
     def _draw(
         self, base: Base, prompt: ImagePrompt, worn: Sequence[WornLora], start: Image | None, progress: Progress
-    ) -> tuple[Image, Any]:
+    ) -> tuple[Image, Settings]:
         import torch
 
         wear(base, worn)
@@ -153,48 +149,10 @@ class DiffusersImageMaker:
             prompt,
             generator=torch.Generator("cpu").manual_seed(prompt.seed),
             start=start,
-            on_step=_teller(progress),
+            on_step=teller(progress),
         )
-        try:
-            output = pipeline(**arguments)
-        except torch.OutOfMemoryError as error:
-            raise ConfigurationError(
-                f"{self._name} does not fit into the memory of {base.device} at {prompt.width} x {prompt.height}",
-                hint="choose a smaller image profile (vram12, vram8) or a smaller size",
-            ) from error
-        finally:
-            if base.key.profile.offload != "none":
-                pipeline.maybe_free_model_hooks()
-        what = f"the picture of {self._name} (seed {prompt.seed})"
-        if any(getattr(output, "nsfw_content_detected", None) or ()):
-            raise MediaError(f"{what} was blanked by the model's safety checker", hint="word the prompt more safely")
-        return from_floats(output.images[0], what=what), settings_for(pipeline, self._profile, prompt)
-
-
-def _teller(progress: Progress) -> Callable[..., dict[str, Any]]:
-    """Tells of each step. What `progress` raises passes through the pipeline: that is how a drawing is cancelled."""
-
-    def on_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-        total = max(int(pipeline.num_timesteps), step + 1)
-        progress((step + 1) / total, f"step {step + 1} of {total}")
-        return tensors
-
-    return on_step
-
-
-def _acquire(base: Base, progress: Progress) -> None:
-    """Waits for the pipeline; `progress` is told every second and may cancel."""
-    while not base.lock.acquire(timeout=_WAIT):
-        progress(0.0, "waiting for another picture")
-
-
-def _check_size(prompt: ImagePrompt) -> None:
-    wrong = [side for side in (prompt.width, prompt.height) if side % _GRID]
-    if wrong:
-        raise ConfigurationError(
-            f"a picture of {prompt.width} x {prompt.height} cannot be drawn: sides are multiples of {_GRID}",
-            hint=f"use {max(64, round(prompt.width / _GRID) * _GRID)} x {max(64, round(prompt.height / _GRID) * _GRID)}",
-        )
+        image = run(base, pipeline, arguments, name=self._name, seed=prompt.seed)
+        return image, settings_for(pipeline, self._profile, prompt)
 
 
 def _trained_side(folder: Path) -> int:

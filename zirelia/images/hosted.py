@@ -1,6 +1,5 @@
-"""What makers of pictures on other people's machines share: words made safe to show, pictures taken from an answer.
+"""What makers of pictures on other people's machines share: pictures taken from an answer, refusals told from failures.
 
-    cleaned(text)                           # one line, bounded, no control characters
     Fetching("replicate", address).picture(url)     # the bytes behind a URL or inside a data: URL
 
 Knows no provider's protocol.
@@ -14,12 +13,11 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ShotVocabulary
 from zirelia.errors import BadAnswer, ConfigurationError
-from zirelia.network import call_with_retry, fetch_bytes
+from zirelia.network import call_with_retry, cleaned, fetch_bytes, is_loopback_url
 from zirelia.pictures import MAX_BYTES, MEDIA_TYPES
 
 MEDIA = frozenset(MEDIA_TYPES.values())
@@ -101,23 +99,9 @@ class Fetching:
         )
 
 
-def cleaned(text: object, *, secret: str = "") -> str:
-    """A provider's words on one line: no control characters, no secret, no query of a URL, at most 300 characters."""
-    line = str(text)
-    if secret:
-        line = line.replace(secret, "[secret]")
-    line = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", line)
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in line).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
 def is_refusal(text: object) -> bool:
     """Whether a provider's words say that its safety filter refused, rather than that something broke."""
     return bool(_REFUSAL.search(str(text)))
-
-
-def is_loopback_url(url: str | None) -> bool:
-    return url is not None and (urlsplit(url).hostname or "") in {"127.0.0.1", "::1", "localhost"}
 
 
 def decoded(text: str, *, provider: str) -> bytes:

@@ -29,9 +29,9 @@ from zirelia.errors import (
     ProviderRefused,
     ProviderTimeout,
 )
-from zirelia.images.hosted import Fetching, cleaned, decoded, is_loopback_url, is_refusal
+from zirelia.images.hosted import Fetching, decoded, is_refusal
 from zirelia.images.openai_sizes import is_gpt_image, is_openai_model, size_for
-from zirelia.network import call_with_retry, map_http_error, map_transport_error
+from zirelia.network import call_with_retry, cleaned, is_loopback_url, map_http_error, map_transport_error
 from zirelia.pictures import accepted_form
 from zirelia.ports import MadeImage, Progress
 

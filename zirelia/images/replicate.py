@@ -19,9 +19,9 @@ from zirelia.domain.shot import ImagePrompt
 from zirelia.errors import ConfigurationError
 from zirelia.images.hosted import Hosted, Patience, refuse_local_lora
 from zirelia.images.replicate_account import Account
-from zirelia.images.replicate_client import PROVIDER
 from zirelia.images.replicate_inputs import Schema, choose_inputs
 from zirelia.images.replicate_orders import Upload
+from zirelia.network.replicate import PROVIDER
 from zirelia.pictures import encode_png, prepare_start
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 

@@ -17,9 +17,10 @@ from pydantic import SecretStr
 
 from zirelia.domain.shot import ImagePrompt, Provenance
 from zirelia.errors import ProviderError
-from zirelia.images.hosted import Fetching, Patience, cleaned, is_loopback_url
-from zirelia.images.replicate_client import PROVIDER, checked_base_url, connected, parse_reference
+from zirelia.images.hosted import Fetching, Patience
 from zirelia.images.replicate_orders import Choose, Orders, Terms
+from zirelia.network import cleaned, is_loopback_url
+from zirelia.network.replicate import PROVIDER, checked_base_url, connected, parse_reference
 from zirelia.pictures import accepted_form
 from zirelia.ports import MadeImage, PaidCall, Progress
 
@@ -57,7 +58,8 @@ class Account:
     ) -> MadeImage:
         """One picture. `choose` is asked for the inputs unless the call knows its prediction already."""
         began = time.monotonic()
-        with connected(self._token, self.address, timeout=self._answer_timeout) as client:
+        what = "making pictures on Replicate"
+        with connected(self._token, self.address, timeout=self._answer_timeout, what=what) as client:
             orders = Orders(client, self._terms)
             if call.external_id is None:
                 progress(0.0, "reading the model's inputs")

@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused, ProviderTimeout, RateLimited
-from zirelia.images.hosted import Patience, cleaned, is_refusal, to_data_url
-from zirelia.images.replicate_client import PROVIDER, Missing, Reference, ask
+from zirelia.images.hosted import Patience, is_refusal, to_data_url
 from zirelia.images.replicate_inputs import FLUX_LORA, Schema, schema_of
-from zirelia.network import call_with_retry
+from zirelia.network import call_with_retry, cleaned
+from zirelia.network.replicate import PROVIDER, Missing, Reference, ask
 from zirelia.ports import PaidCall, Progress
 
 _INLINE_BYTES = 256_000

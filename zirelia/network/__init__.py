@@ -9,15 +9,17 @@ Knows no provider's protocol; httpx and tenacity are imported at the first call 
 
 from __future__ import annotations
 
-from zirelia.network.failures import call_with_retry, map_http_error, map_transport_error
+from zirelia.network.failures import call_with_retry, cleaned, map_http_error, map_transport_error
 from zirelia.network.fetch import fetch_bytes
-from zirelia.network.offline import connections_outside, forbid_outside_connections, outside_allowed
+from zirelia.network.offline import connections_outside, forbid_outside_connections, is_loopback_url, outside_allowed
 
 __all__ = [
     "call_with_retry",
+    "cleaned",
     "connections_outside",
     "fetch_bytes",
     "forbid_outside_connections",
+    "is_loopback_url",
     "map_http_error",
     "map_transport_error",
     "outside_allowed",

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _SECRET = re.compile(r"(?i)(bearer\s+|token\s+|key[=:]\s*)?\b(?:sk|r8|hf|xai|gsk|ghp|pat)[-_][\w*-]{6,}|bearer\s+\S+")
+_QUERY = re.compile(r"(https?://[^\s?]+)\?\S+")
 _LONGEST_BODY = 65_536
+_SHOWN = 300
 _RETRYABLE = frozenset({425, 500, 502, 503, 504, *range(520, 530), 529})
 _HINTS = {
     401: "the key is wrong, expired or missing: check it in .env",
@@ -192,6 +194,17 @@ def _innermost(body: Any) -> str:
     return body if isinstance(body, str) else ""
 
 
+def cleaned(text: object, *, secret: str = "") -> str:
+    """A provider's words made safe to show: one line, no control characters, no secret, no query of a URL, at most 300
+    characters. `secret` is a key that must not stand there whatever it looks like.
+    """
+    line = str(text)
+    if secret:
+        line = line.replace(secret, "[secret]")
+    line = _QUERY.sub(r"\1", line)
+    return _safe("".join(letter if letter.isprintable() or letter.isspace() else " " for letter in line))
+
+
 def _safe(text: str) -> str:
     line = " ".join(_SECRET.sub("[secret]", text).split())
-    return line if len(line) <= 300 else line[:299] + "…"
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

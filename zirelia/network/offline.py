@@ -20,6 +20,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from zirelia.errors import OfflineViolation
 
@@ -123,6 +124,15 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+def is_loopback_url(url: str | None) -> bool:
+    """Whether a base URL means this machine: a loopback address or `localhost`. None, and what is no URL, does not."""
+    try:
+        host = urlsplit(url or "").hostname or ""
+    except ValueError:
+        return False
+    return host == "localhost" or is_loopback(host)
 
 
 def _violation(host: object) -> OfflineViolation:

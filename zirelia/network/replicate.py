@@ -15,19 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from zirelia.errors import BadAnswer, ConfigurationError, MissingExtra, ProviderRefused, ZireliaError
-from zirelia.network.failures import map_http_error, map_transport_error
+from zirelia.network.failures import cleaned, map_http_error, map_transport_error
+from zirelia.network.offline import is_loopback_url
 
 PROVIDER = "replicate"
 _DEFAULT_URL = "https://api.replicate.com"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REFERENCE = re.compile(rf"^(?:(?P<model>{_NAME}/{_NAME})(?::(?P<version>[0-9a-f]{{64}}))?|(?P<bare>[0-9a-f]{{64}}))$")
-_SHOWN = 300
 
 Answer = TypeVar("Answer")
 
@@ -52,17 +51,6 @@ def parse_reference(text: str) -> Reference:
             hint="write owner/name:version (64 hexadecimal digits), owner/name, or the version alone",
         )
     return Reference(match["model"], match["version"] or match["bare"])
-
-
-def cleaned(text: object) -> str:
-    """A provider's words on one line: no control characters, no query of a URL, at most 300 characters."""
-    line = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", str(text))
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in line).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
-def is_loopback_url(url: str | None) -> bool:
-    return url is not None and (urlsplit(url).hostname or "") in {"127.0.0.1", "::1", "localhost"}
 
 
 def checked_base_url(base_url: str | None) -> str:

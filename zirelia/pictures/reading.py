@@ -15,7 +15,7 @@ import stat
 import warnings
 from pathlib import Path
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from zirelia.errors import MediaError
 
@@ -136,7 +136,9 @@ def _unreadable(data: bytes, what: str, error: Exception) -> MediaError:
         return MediaError(f"{what} is {kind}, and no PNG, JPEG or WebP", hint=_CONVERT)
     known = data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
     if known:
-        said = "".join(letter for letter in str(error)[:200] if letter.isprintable()) or type(error).__name__
+        # what Pillow says of a file that it cannot identify at all is the name of a Python object
+        told = "" if isinstance(error, UnidentifiedImageError) else str(error)[:200]
+        said = "".join(letter for letter in told if letter.isprintable()) or "its beginning makes no sense"
         return MediaError(
             f"{what} is not a readable PNG, JPEG or WebP: damaged or cut off ({said})", hint="copy or export it again"
         )

@@ -175,7 +175,7 @@ def _cell(
 
 
 def _row(judgement: Judgement, each: Measured) -> _Numbers:
-    missed = judgement.floors.missed(each)
+    missed = judgement.floors.missed(each, judgement.real.median)
     cells = (
         str(each.step),
         f"{each.scale:g}",

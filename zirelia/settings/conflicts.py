@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
-
-from zirelia.network.offline import is_loopback
+from zirelia.network.offline import is_loopback_url
 from zirelia.settings.tree import Settings
 
 LOCAL_PROVIDERS = frozenset({"ollama", "huggingface"})
@@ -29,10 +27,7 @@ def conflicts(settings: Settings) -> tuple[str, ...]:
 
 def is_on_this_machine(url: str | None) -> bool:
     """Whether a base URL means this machine. None is the provider's own address, somewhere else."""
-    if url is None:
-        return False
-    host = httpx.URL(url).host
-    return host == "localhost" or is_loopback(host)
+    return is_loopback_url(url)
 
 
 def _volume(settings: Settings) -> Iterator[str]:

@@ -11,6 +11,7 @@ whether a picture can be opened, the curation finds out.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MOST = 2000
 """Pictures; a face needs fifty, and each of these is opened and compared with all others."""
 
+_LINE = 'write one JSON object a line: {"file_name": "1.png", "text": "..."}'
+_HERE = "name a folder, relative to dataset.toml"
 _CAPTION_KEYS = ("text", "caption", "prompt")
 
 
@@ -74,9 +77,10 @@ def _metadata(path: Path) -> dict[Path, str]:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DefinitionError(f"is not JSON: {str(error).splitlines()[0]}", path=path, line=number) from error
+            said = str(error).splitlines()[0]
+            raise DefinitionError(f"is not JSON: {said}", path=path, line=number, hint=_LINE) from error
         if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-            raise DefinitionError("has no file_name", path=path, line=number, key="file_name")
+            raise DefinitionError("has no file_name", path=path, line=number, key="file_name", hint=_LINE)
         said = next((entry[key] for key in _CAPTION_KEYS if isinstance(entry.get(key), str)), "")
         found[_inside(path, entry["file_name"], line=number)] = said
     return found
@@ -89,7 +93,13 @@ def _inside(path: Path, name: str, *, line: int) -> Path:
     except (OSError, ValueError):
         inside = False
     if not inside:
-        raise DefinitionError(f"'{printable(name)}' is not a path inside the folder", path=path, line=line, key="file_name")
+        raise DefinitionError(
+            f"'{printable(name)}' is not a path inside the folder",
+            path=path,
+            line=line,
+            key="file_name",
+            hint="pictures lie in the folder of metadata.jsonl or below it",
+        )
     return picture
 
 
@@ -98,7 +108,14 @@ def _parts(path: Path) -> Iterator[_Part]:
     try:
         said = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"is not valid TOML: {error}", path=path) from error
+        # Python says the line in words only
+        place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+        raise DefinitionError(
+            f"is not valid TOML: {error}",
+            path=path,
+            line=int(place[1]) if place else None,
+            hint="write it as kohya's trainer does",
+        ) from error
     general, datasets = _table(said.get("general", {}), path, "general"), _tables(said.get("datasets"), path, "datasets")
     empty = True
     for number, dataset in enumerate(datasets):
@@ -106,21 +123,25 @@ def _parts(path: Path) -> Iterator[_Part]:
             empty = False
             yield _part(general | dataset | subset, path, f"datasets[{number}].subsets[{index}]")
     if empty:
-        raise DefinitionError("names no [[datasets.subsets]]", path=path, key="datasets")
+        raise DefinitionError(
+            "names no [[datasets.subsets]]", path=path, key="datasets", hint="name at least one, with its image_dir"
+        )
 
 
 def _part(said: dict[str, Any], path: Path, key: str) -> _Part:
     name, repeats = said.get("image_dir"), said.get("num_repeats", 1)
     extension = said.get("caption_extension", ".txt")
     if not isinstance(name, str) or not name:
-        raise DefinitionError("is required but missing", path=path, key=f"{key}.image_dir")
+        raise DefinitionError("is required but missing", path=path, key=f"{key}.image_dir", hint=_HERE)
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise DefinitionError("is a whole number from 1", path=path, key=f"{key}.num_repeats")
+        raise DefinitionError(
+            f"is a whole number from 1, not {repeats}", path=path, key=f"{key}.num_repeats", hint="leave it out: it is not used"
+        )
     if not isinstance(extension, str) or not extension.startswith(".") or "/" in extension or len(extension) < 2:
         raise DefinitionError("is an extension such as '.txt'", path=path, key=f"{key}.caption_extension")
     folder = path.parent / name
     if not folder.is_dir():
-        raise DefinitionError(f"there is no folder {folder}", path=path, key=f"{key}.image_dir")
+        raise DefinitionError(f"there is no folder {folder}", path=path, key=f"{key}.image_dir", hint=_HERE)
     return _Part(folder, repeats, extension)
 
 

@@ -43,7 +43,9 @@ from zirelia.store.reports import jsonl, rejection_lines, rejection_text
 
 CANDIDATES, REJECTED, ANCHORS, START = "candidates", "rejected", "anchors", "start"
 _SETTLING = "settling.json"
+_ANEW = "restore the file, or delete it and build again: zirelia dataset build"
 _Model = TypeVar("_Model", bound=BaseModel)
+_Placed = TypeVar("_Placed", Candidate, StartPicture)
 
 
 class DatasetFiles:
@@ -105,9 +107,9 @@ class DatasetFiles:
     def _settling(self) -> tuple[Candidate, ...]:
         path = self._path / _SETTLING
         try:
-            return tuple(Candidate.model_validate(one) for one in json.loads(path.read_text(encoding="utf-8")))
+            return tuple(_inside(Candidate.model_validate(one), path) for one in json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise DefinitionError(f"is damaged: {_first_line(error)}", path=path) from error
+            raise DefinitionError(f"is damaged: {_first_line(error)}", path=path, hint=_ANEW) from error
 
     def _move(self, settled: Iterable[Candidate]) -> None:
         """Each picture to its place, then its record; the same again changes nothing."""
@@ -156,6 +158,7 @@ class DatasetFiles:
 
     def start_picture(self, picture: StartPicture) -> bytes:
         """Raises NotFound when it is gone, StoreError when it is another picture now."""
+        _inside(picture, self._path / "build.json")
         path = self._path / picture.path
         if not path.is_file():
             raise NotFound(f"the start picture {path} is gone", hint="put it back, or build in another folder")
@@ -184,10 +187,17 @@ class DatasetFiles:
         references = []
         for reference in dataset.references:
             if not stays_inside(reference.path):
-                raise DefinitionError(f"'{reference.path}' is not a path inside the folder", path=path, key="references")
+                raise DefinitionError(
+                    f"'{reference.path}' is not a path inside the folder", path=path, key="references", hint=_ANEW
+                )
             picture = self._path / reference.path
             if not picture.is_file():
-                raise DefinitionError(f"the picture '{reference.path}' is not there", path=path, key="references")
+                raise DefinitionError(
+                    f"the picture '{reference.path}' is not there",
+                    path=path,
+                    key="references",
+                    hint=f"put it back, or build again without it: zirelia dataset build {dataset.persona}",
+                )
             references.append(reference.model_copy(update={"caption": _caption_beside(picture) or reference.caption}))
         return dataset.model_copy(update={"references": tuple(references)})
 
@@ -226,8 +236,8 @@ class DatasetFiles:
 
     def _records(self, folder: str) -> list[Candidate]:
         paths = sorted(path for path in (self._path / folder).glob("*.json") if not path.name.startswith("."))
-        found = (self._read_model(path, Candidate) for path in paths)
-        return [one for one in found if one is not None]
+        found = ((path, self._read_model(path, Candidate)) for path in paths)
+        return [_inside(one, path) for path, one in found if one is not None]
 
     def _read_model(self, path: Path, model: type[_Model]) -> _Model | None:
         try:
@@ -239,11 +249,14 @@ class DatasetFiles:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join(str(part) for part in first["loc"])
-            raise DefinitionError(f"is damaged: {first['msg']}", path=path, key=key or None) from error
+            raise DefinitionError(f"is damaged: {first['msg']}", path=path, key=key or None, hint=_ANEW) from error
 
     def _check_hash(self, data: bytes, wanted: str, name: str) -> None:
         if sha256(data).hexdigest() != wanted:
-            raise StoreError(f"{name} in {self._path} is not the picture of its record: the hash differs")
+            raise StoreError(
+                f"{name} in {self._path} is not the picture of its record: the hash differs",
+                hint="put the right one back, or move that folder away to begin anew",
+            )
 
     def _write(self, path: Path, data: bytes) -> None:
         with _disk(path), whole_file(path) as part:
@@ -256,6 +269,13 @@ def _disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}", hint="check the disk's space and the folder's rights") from error
+
+
+def _inside(one: _Placed, record: Path) -> _Placed:
+    """The same; a record that somebody else wrote must not name, move or send a file outside the folder."""
+    if not stays_inside(one.path):
+        raise DefinitionError(f"'{one.path}' is not a path inside the folder", path=record, key="path")
+    return one
 
 
 def _taken_away(candidate: Candidate) -> Candidate:
@@ -278,7 +298,9 @@ def _caption_beside(picture: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"cannot be read as UTF-8 text: {_first_line(error)}", path=path) from error
+        raise DefinitionError(
+            f"cannot be read as UTF-8 text: {_first_line(error)}", path=path, hint="save it as UTF-8, or delete it"
+        ) from error
     return said or None
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from zirelia.definitions.complaints import near_miss
 from zirelia.domain.lora import Lora
 from zirelia.domain.lora_card import LibraryCard
 from zirelia.errors import Conflict, NotFound, StoreError
@@ -102,7 +103,8 @@ class LoraLibrary:
             if alike:
                 raise NotFound(f"{len(alike)} LoRAs have a hash that begins {wanted}", hint="give more digits")
         names = ", ".join(dict.fromkeys(each.card.name for each in kept)) or "none"
-        raise NotFound(f"there is no LoRA '{wanted}' in {self._root}", hint=f"there are: {names}; see zirelia lora list")
+        near = near_miss(wanted, [each.card.name for each in kept])
+        raise NotFound(f"there is no LoRA '{wanted}' in {self._root}{near}", hint=f"there are: {names}; see zirelia lora list")
 
     def triggers(self, *, but: str | None = None) -> dict[str, str]:
         """Trigger → the name of the newest LoRA with it. `but` leaves out those of one persona or name."""

@@ -20,7 +20,7 @@ from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Identity, Kind, Persona
-from zirelia.errors import ConfigurationError, MissingExtra
+from zirelia.errors import ConfigurationError, MediaError, MissingExtra
 from zirelia.network import forbid_outside_connections
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Choice, Settings, is_installed, load_settings, resolve_backends
@@ -184,6 +184,8 @@ class Studio:
     def kit(self, subject: Subject | None = None) -> Kit:
         """Everything a use case works with; `subject` is whom it makes pictures of, where it makes any."""
         settings = self.settings
+        # asked of the subject, because the image model of a persona that is edited may not even be installed
+        edited = subject is not None and subject.persona.identity is Identity.REFERENCES
         images = self.images if subject is None else self.images_for(subject)
         embedded = self.choices["chat"].backend == "embedded"
         return Kit(
@@ -202,7 +204,7 @@ class Studio:
             attempts=settings.critic.attempts,
             candidates=settings.chat.candidates if embedded else 1,
             short_voice=embedded,
-            image_steps=adapters.image_steps(settings, self.choices["image"]) if images is self.images else None,
+            image_steps=None if edited else adapters.image_steps(settings, self.choices["image"]),
             vision=self.vision,
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
@@ -264,16 +266,15 @@ class Studio:
 
 
 def _pictures(loaded: LoadedPersona) -> tuple[Image, ...]:
-    from PIL import Image
+    from zirelia.pictures import load_picture
 
     pictures = []
     for path in loaded.reference_paths():
         try:
-            with Image.open(path) as image:
-                pictures.append(image.convert("RGB"))
-        except OSError as error:
+            pictures.append(load_picture(path))
+        except MediaError as error:
             raise ConfigurationError(
-                f"the reference picture {path} cannot be read: {type(error).__name__}",
+                f"the reference picture {path} cannot be read: {error.message}",
                 hint=f"zirelia persona check {loaded.persona.name}",
             ) from error
     return tuple(pictures)

@@ -20,12 +20,21 @@ from pydantic import BaseModel
 
 from zirelia.errors import ConfigurationError, ZireliaError
 from zirelia.ports import ChatRequest
+from zirelia.settings import is_installed
+from zirelia.studio import face_roles
 
 if TYPE_CHECKING:
     from zirelia.ports import Chat
     from zirelia.studio import Studio
 
 Health = Literal["works", "fails", "not called", "none"]
+_FREE = frozenset({"embedded", "pocket", "flux", "kontext", "klein", "qwen-edit"})
+_EXTRAS = {
+    "faces": ("dlib", "face_recognition_models"),
+    "tensorboard": ("tensorboardX",),
+    "quantised": ("bitsandbytes",),
+}
+"""Extras that no backend chooses: what photographs, curves and cards with little memory need → the modules of each."""
 
 
 class _Ready(BaseModel):
@@ -58,15 +67,14 @@ def examine(studio: Studio, *, call: bool, spend: bool = False) -> Iterator[Repo
         "vision": lambda: _vision(studio.vision),
         "embeddings": lambda: _embed(studio),
         "image": lambda: _image(studio),
+        "edit": lambda: face_roles.edit(studio, _NoCall()),
     }
     for role, probe in calls.items():
         choice = studio.choices[role]
         if choice.backend == "none":
             yield Report(role, "none", "", choice.why, "none")
             continue
-        paid = choice.backend not in {"embedded", "pocket", "flux"} and not (
-            role != "image" and studio.settings.openai.base_url
-        )
+        paid = choice.backend not in _FREE and not (role not in {"image", "edit"} and studio.settings.openai.base_url)
         blocked = "skipped" if not call else "it may cost money; --spend calls it" if paid and not spend else ""
         if choice.missing_extra:
             yield Report(
@@ -78,14 +86,16 @@ def examine(studio: Studio, *, call: bool, spend: bool = False) -> Iterator[Repo
             yield _called(role, choice.backend, choice.model, choice.why, probe)
     local: tuple[tuple[str, str, str, str, Callable[[], str]], ...] = (
         ("critic", "offline panel", "", "instruments that run on this machine", lambda: _critic(studio)),
+        ("recogniser", *face_roles.eyes(studio), lambda: face_roles.see(studio)),
         ("store", "sqlite", str(studio.settings.home), "ZIRELIA_HOME", lambda: _store(studio)),
         ("channel", "folder", str(studio.settings.outbox), "the persona's channels", lambda: _channel(studio)),
     )
     for role, backend, model, why, probe in local:
-        if call or role != "critic":
+        if call or role not in {"critic", "recogniser"}:
             yield _called(role, backend, model, why, probe)
         else:
             yield Report(role, backend, model, why, "not called", "skipped")
+    yield _training(studio)
 
 
 def machine(home: Path) -> dict[str, str]:
@@ -96,6 +106,9 @@ def machine(home: Path) -> dict[str, str]:
             shown[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             shown[package] = "not installed"
+    for extra, modules in _EXTRAS.items():
+        there = all(is_installed(module) for module in modules)
+        shown[extra] = "installed" if there else f"not installed: pip install 'zirelia[{extra}]'"
     shown["device"] = _device()
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     shown["free disk"] = f"{shutil.disk_usage(existing).free / 1e9:.1f} GB at {existing}"
@@ -206,6 +219,14 @@ def _critic(studio: Studio) -> str:
         panel = CriticPanel(adapters.instruments(studio.identity(persona)))
         findings = sum(finding.outcome != "not_checked" for finding in panel.examine(exhibit))
     return f"{findings} findings on a reference of {subject.persona.name}"
+
+
+def _training(studio: Studio) -> Report:
+    """Whether a training could begin; not being set up for one is no fault."""
+    backend, model, why = face_roles.place(studio)
+    if said := face_roles.hindrance(studio):
+        return Report("training", backend, model, why, "none", said)
+    return _called("training", backend, model, why, lambda: face_roles.readiness(studio))
 
 
 def _store(studio: Studio) -> str:

@@ -176,7 +176,9 @@ def hand_out(kept: KeptLora, layout: str, out: Path) -> None:
     try:
         write_lora_file(out, read.tensors, Layout(layout), said | kept.card.metadata() | {"zirelia.layout": layout})
     except OSError as error:
-        raise StoreError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise StoreError(
+            f"{out} cannot be written: {error.strerror or error}", hint="check the disk's space and the folder's rights"
+        ) from error
 
 
 def keep_chosen(library: LoraLibrary, judged: Judged, *, now: datetime) -> KeptLora:

@@ -67,14 +67,17 @@ def dataset_kit(studio: Studio, name: str, *, backend: str | None = None, with_w
     """What a dataset of that persona is made with.
 
     Args:
-        backend: of the editor, in place of the settings' own.
+        backend: of the editor, in place of the settings' own. Where these lead to the pocket world and the persona is
+            photographic, there is no editor: her pictures are brought, examined and captioned without one.
         with_words: also the image model, for anchors.
     """
     settings = studio.settings
     persona = studio.persona(name)
     choice = adapters.editor_choice(settings, backend)
-    refuse_photographic_pocket(persona, choice.backend)
-    editor = adapters.editor(settings, choice)
+    if backend is not None:
+        refuse_photographic_pocket(persona, backend)
+    unfit = persona.kind is Kind.PHOTOGRAPHIC and choice.backend == "pocket"
+    editor = None if unfit else adapters.editor(settings, choice)
     return DatasetKit(
         store=studio.store,
         folder=dataset_folder(studio, name),
@@ -104,8 +107,9 @@ def keep_references(studio: Studio, name: str, built: Built) -> tuple[str, ...]:
         return ()
     folder = dataset_folder(studio, name)
     names = []
-    for number, one in enumerate(held_aside(built.rejected), start=1):
-        target = f"references/{number:02}{Path(one.path).suffix}"
+    for one in held_aside(built.rejected):
+        # the candidate's own name: made again after a kill it is the same, and no picture of somebody's has it
+        target = f"references/{Path(one.path).name}"
         with whole_file(pack / target) as part:
             part.write_bytes(folder.read(one))
         names.append(target)
@@ -128,10 +132,11 @@ def other_triggers(studio: Studio, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*words, *library(studio).triggers(but=own)]))
 
 
-def _side(studio: Studio, editor: ImageEditor) -> int:
+def _side(studio: Studio, editor: ImageEditor | None) -> int:
     """The side that a training will look at, but no more than the editor makes."""
     kind, _ = training_base(studio)
-    return min(*editor.size(), 128 if kind == "pocket" else 1024)
+    looked_at = 128 if kind == "pocket" else 1024
+    return looked_at if editor is None else min(*editor.size(), looked_at)
 
 
 def training_base(studio: Studio) -> tuple[str, str | None]:
@@ -263,6 +268,7 @@ def reference_maker(studio: Studio, subject: Subject) -> ImageMaker:
     from zirelia.images.references import ReferenceImageMaker
     from zirelia.pictures import encode_png
 
+    refuse_photographic_pocket(subject.persona, studio.choices["edit"].backend)
     editor = adapters.editor(studio.settings, studio.choices["edit"])
     return ReferenceImageMaker(editor, [encode_png(image) for image in subject.references])
 
@@ -278,5 +284,5 @@ def refuse_photographic_pocket(persona: Persona, backend: str) -> None:
     if persona.kind is Kind.PHOTOGRAPHIC and backend == "pocket":
         raise ConfigurationError(
             f"'{persona.name}' is photographic, and the embedded edit backend draws illustrations only",
-            hint="choose --backend klein, kontext, qwen-edit, replicate or openai",
+            hint="choose klein, kontext, qwen-edit, replicate or openai with --backend or ZIRELIA_EDIT_BACKEND",
         )

@@ -35,6 +35,7 @@ _TENSOR = re.compile(
 )
 _TEXT = re.compile(r"lora_te\d?_|text_encoder|text_model|conditioner\.|cond_stage_model\.|lora_t5|t5xxl")
 _PREFIX = re.compile(r"base_model\.model\.|(?:model\.)?diffusion_model\.|transformer\.|unet\.|lora_unet_|lora_transformer_")
+_AGAIN = "download or train it again"
 _LARGEST_RANK = 1024
 _LARGEST_ALPHA = 1e6
 
@@ -134,11 +135,13 @@ def _alpha(path: Path, module: str, said: Tensor) -> float:
 
 def _whole(path: Path, module: str, sides: Mapping[str, str], read: Any) -> Pair:
     if len(sides) != 2:
-        raise ConfigurationError(f"{path}: {module} has only one half of its pair ({', '.join(sides.values())})")
+        raise ConfigurationError(f"{path}: {module} has only one half of its pair ({', '.join(sides.values())})", hint=_AGAIN)
     pair = Pair(read(sides["down"]), read(sides["up"]))
     fits = pair.down.ndim == pair.up.ndim and pair.down.ndim in (2, 4) and pair.down.shape[0] == pair.up.shape[1]
     if not fits or not 1 <= pair.rank <= _LARGEST_RANK or 0 in pair.down.shape or 0 in pair.up.shape:
-        raise ConfigurationError(f"{path}: the halves of {module} do not fit: {list(pair.down.shape)}, {list(pair.up.shape)}")
+        raise ConfigurationError(
+            f"{path}: the halves of {module} do not fit: {list(pair.down.shape)}, {list(pair.up.shape)}", hint=_AGAIN
+        )
     return pair
 
 

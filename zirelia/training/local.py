@@ -74,6 +74,9 @@ class LocalTrainer:
     def estimate_usd(self, order: TrainingOrder) -> float:  # noqa: ARG002 - the port's signature
         return 0.0
 
+    def cost_usd(self, order: TrainingOrder) -> float | None:  # noqa: ARG002 - the port's signature
+        return 0.0
+
     def train(
         self,
         order: TrainingOrder,

@@ -21,6 +21,7 @@ from zirelia.domain.dataset import Dataset
 from zirelia.domain.lora import Lora
 from zirelia.errors import TrainingError
 from zirelia.files import sha256_of, whole_file
+from zirelia.safetensors_header import in_order
 from zirelia.training.families import architecture, base_version, family_named
 from zirelia.training.fingerprints import fingerprint
 from zirelia.training.plan import TrainingPlan
@@ -86,7 +87,7 @@ def write_lora(path: Path, tensors: Mapping[str, Any], said: Mapping[str, str], 
 
     named = {f"{prefix}.{key}": tensor.detach().to("cpu", torch.bfloat16).contiguous() for key, tensor in tensors.items()}
     with whole_file(path) as part:
-        part.write_bytes(_in_order(save(named, metadata=dict(said))))
+        part.write_bytes(in_order(save(named, metadata=dict(said))))
 
 
 def read_lora(path: Path) -> tuple[Lora, dict[str, str]]:
@@ -116,11 +117,3 @@ def read_lora(path: Path) -> tuple[Lora, dict[str, str]]:
         rank=ranks.pop(),
     )
     return lora, said
-
-
-def _in_order(encoded: bytes) -> bytes:
-    """The same safetensors bytes with a sorted header: the library writes metadata in a new order every time."""
-    length = int.from_bytes(encoded[:8], "little")
-    header = json.dumps(json.loads(encoded[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + encoded[8 + length :]

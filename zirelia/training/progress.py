@@ -1,7 +1,7 @@
 """What a training tells while it runs: its heartbeat.
 
     train_lora(..., progress=lambda beat: console.print(str(beat)))
-    # 'train 120/300, loss 0.1843 + 0.0121 preserved, 2.41 steps/s, 1.2 min left'
+    # 'train 120/300, loss 0.1843 + 0.0121 preserved, 2.41 steps/s, 72 s left'
 
 A value and the protocol of who hears it. It neither prints nor logs.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from zirelia.domain.duration import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Heartbeat:
         if self.validation is not None:
             said.append(f"validation {self.validation:.4f}")
         if self.rate is not None and self.seconds_left is not None:
-            said += [f"{self.rate:.2f} steps/s", f"{self.seconds_left / 60:.1f} min left"]
+            said += [f"{self.rate:.2f} steps/s", f"{duration(self.seconds_left)} left"]
         return ", ".join(said)
 
 

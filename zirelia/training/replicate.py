@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from zirelia.domain.lora import Checkpoint
 from zirelia.errors import ConfigurationError, ProviderError, TrainingError
-from zirelia.files import alone, sha256_of, sweep
-from zirelia.network import call_with_retry, fetch_bytes
-from zirelia.network.replicate import PROVIDER, Missing, checked_base_url, connected, is_loopback_url, parse_reference
+from zirelia.files import alone, sha256_of, sweep, whole_file
+from zirelia.network import call_with_retry, fetch_bytes, is_loopback_url
+from zirelia.network.replicate import PROVIDER, Missing, checked_base_url, connected, parse_reference
 from zirelia.ports import BackendFacts, PaidCall, Progress, TrainingOrder
 from zirelia.training.fingerprints import fingerprint
 from zirelia.training.lora_file import dataset_sha256, read_lora
@@ -205,7 +205,8 @@ class ReplicateTrainer:
             lora = write_checked(path, lora_bytes(downloaded), self._metadata(order, training))
         except TrainingError as error:
             kept = order.out / f"{_plain(training.id)}.download"
-            kept.write_bytes(downloaded)
+            with whole_file(kept) as part:
+                part.write_bytes(downloaded)
             raise TrainingError(
                 f"training {training.id} left weights that are not used: {error.message}",
                 hint=f"they were paid for and are kept as {kept}; another tool may read them",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zirelia.errors import ConfigurationError
-from zirelia.network.replicate import cleaned
+from zirelia.network import cleaned
 from zirelia.training.plan import TrainingPlan
 
 Schema = Mapping[str, Any]

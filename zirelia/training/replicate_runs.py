@@ -20,8 +20,8 @@ from functools import partial
 from typing import Any
 
 from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused, ProviderTimeout, RateLimited
-from zirelia.network import call_with_retry
-from zirelia.network.replicate import PROVIDER, Exists, Missing, Reference, ask, cleaned
+from zirelia.network import call_with_retry, cleaned
+from zirelia.network.replicate import PROVIDER, Exists, Missing, Reference, ask
 from zirelia.ports import Progress, Usage
 from zirelia.training.replicate_record import Record
 

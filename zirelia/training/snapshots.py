@@ -89,12 +89,13 @@ class Snapshots:
             tensors = load_file(newest / "state.safetensors")
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise TrainingError(
-                f"the snapshot {newest} cannot be read: {error}", hint="start again with resume=False"
+                f"the snapshot {newest} cannot be read: {error}",
+                hint="delete that folder to go on from an older one, or train anew (resume=False, --anew)",
             ) from error
         if identity != self._identity:
             raise TrainingError(
                 f"the snapshot {newest} belongs to another plan, dataset or base",
-                hint="choose another output, or start again with resume=False, which discards it",
+                hint="choose another output, or train anew (resume=False, --anew)",
             )
         adapter.restore(tensors)
         return done, record

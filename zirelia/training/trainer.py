@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from zirelia.domain.dataset import Dataset
 from zirelia.domain.lora import Lora
 from zirelia.errors import MissingExtra, TrainingError
-from zirelia.files import alone, sha256_of, sweep
+from zirelia.files import alone, sha256_of, sweep, sweep_file
 from zirelia.training.board import need_tensorboard
 from zirelia.training.captions import CaptionBook
 from zirelia.training.families import family_of, multiple_of
@@ -106,7 +106,9 @@ def train_lora(
     job = order.job(base_model=base_model, tensorboard=tensorboard, on_gpu=on_gpu)
     job.run.mkdir(parents=True, exist_ok=True)
     with alone(job.run / "lock", busy=lambda holder: _busy(job.run, holder)):
-        sweep(job.run)
+        for folder in (job.run, job.run / "cache", job.run / "samples"):
+            sweep(folder)
+        sweep_file(out)
         if resume and (finished := _finished(out, job.run, job.card.identity)) is not None:
             mark_done(job.run, plan.steps)
             return finished
@@ -254,7 +256,7 @@ def _finished(out: Path, run: Path, identity: str) -> Lora | None:
     if not begun(run, identity):  # else resume=False was said when this run began
         raise TrainingError(
             f"{out} was made by another plan, dataset or base",
-            hint="choose another output, or train with resume=False, which replaces it",
+            hint="choose another output, or train anew (resume=False, --anew)",
         )
     return None
 

@@ -21,7 +21,10 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 def bring(kit: DatasetKit, start: Folder) -> tuple[str, ...]:
-    """Copies the pictures; returns what a person should know. Unreadable ones are named and left where they are."""
+    """Copies the pictures; returns what a person should know. Unreadable ones are named and left where they are.
+
+    Raises MediaError when none can be read.
+    """
     there = kit.folder.candidates()
     known = {one.origin for one in there if one.cell == BROUGHT} | {one.sha256 for one in there}
     number = max((one.number for one in there if one.cell == BROUGHT), default=0)
@@ -41,6 +44,11 @@ def bring(kit: DatasetKit, start: Folder) -> tuple[str, ...]:
         known.add(digest)
         number, copied = number + 1, copied + 1
         kit.folder.add(_record(one, number, suffix, digest, start.licence), data)
+    if not there and not copied:
+        raise MediaError(
+            f"none of the {len(start.pictures)} pictures can be read; the first: {notes[0]}",
+            hint="export them again as PNG or JPEG",
+        )
     repeats = sorted({one.repeats for one in start.pictures})
     if len(repeats) > 1:
         notes.append(
@@ -59,6 +67,8 @@ def _taken(one: Brought) -> tuple[bytes, str]:
         if path.stat().st_size > MAX_BYTES:
             raise MediaError(f"{path.name} has more than {MAX_BYTES:,} bytes, which is the most that is read")
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MediaError(f"{path.name} is not there by that name: rename it without control characters") from error
     except OSError as error:
         raise MediaError(f"{path.name} cannot be read: {error.strerror}") from error
     image = open_picture(data, what=path.name)

@@ -58,7 +58,8 @@ def judge_checkpoints(
     """The judgement, also written to `folder`/judgement.json beside the pictures.
 
     Args:
-        subject: its references are what identity is held against; those that were trained on are left out.
+        subject: its references are what identity is held against; those that were trained on are left out. Its styles are
+            worn with every checkpoint, as they will be later.
         trained: the training pictures. shown: their shots, where known, so that prompts can ask for other settings.
         instruments: further unpaid ones (a local vision model, the technical check); see `Gallery`.
 
@@ -75,7 +76,17 @@ def judge_checkpoints(
     gallery = Gallery(folder, kit, recogniser, instruments=instruments, exhibit=_exhibits(subject.persona, references))
     with gallery:
         known = know(recogniser, references)
-        judging = Judging(kit, subject.persona, gallery, known, prompts, trained, trigger=first.lora.trigger, effort=effort)
+        judging = Judging(
+            kit,
+            subject.persona,
+            gallery,
+            known,
+            prompts,
+            trained,
+            trigger=first.lora.trigger,
+            effort=effort,
+            beside=subject.beside,
+        )
         base = judging.base()
         choice = _staged(judging, sorted(checkpoints, key=lambda each: each.step), floors, effort, known.real.median)
         chosen = next(each for each in checkpoints if each.step == choice.step)

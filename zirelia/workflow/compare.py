@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zirelia.domain.judgement import Spread
-from zirelia.domain.lora import Lora, LoraChoice
+from zirelia.domain.lora import Lora, LoraChoice, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief
 from zirelia.domain.prompt import compose, seed_for
@@ -38,14 +38,15 @@ OWN, BASE, REFERENCES = "LoRA", "bare base", "references"
 class Way:
     """One way to carry a face.
 
-    lora: the weights that are worn, None for none. says: how prompts name the subject: a trigger word, or None for the look
-    in words. images: the model that draws; None for the kit's own.
+    lora: the weights that are worn, None for none; beside: further ones worn with them. says: how prompts name the subject: a
+    trigger word, or None for the look in words. images: the model that draws; None for the kit's own.
     """
 
     name: str
     lora: Lora | None = None
     says: LoraChoice | None = None
     images: ImageMaker | None = None
+    beside: tuple[WornLora, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,16 @@ class Comparison:
 
 
 def own_lora(subject: Subject) -> Way:
-    """The persona's LoRA at the pack's scale. Raises ConfigurationError when there are no weights on this machine."""
+    """The persona's LoRA at the pack's scale, with the styles that she wears.
+
+    Raises ConfigurationError when there are no weights on this machine.
+    """
     if subject.lora is None or subject.persona.lora is None:
         raise ConfigurationError(
             f"{subject.persona.name} has no LoRA weights on this machine to compare with the base",
             hint="train one first, or name its file under 'lora' in the pack",
         )
-    return Way(OWN, lora=subject.lora, says=subject.persona.lora)
+    return Way(OWN, lora=subject.lora, says=subject.persona.lora, beside=subject.beside)
 
 
 def bare_base(subject: Subject) -> Way:
@@ -153,7 +157,7 @@ def _drawn(kit: Kit, persona: Persona, way: Way, shot: Shot, number: int, total:
     def tell(fraction: float, note: str) -> None:
         kit.watcher.progress((number + fraction) / total, note)
 
-    return decoded(images.make(prompt, lora=way.lora, call=Unpaid(), progress=tell).data), prompt
+    return decoded(images.make(prompt, lora=way.lora, beside=way.beside, call=Unpaid(), progress=tell).data), prompt
 
 
 def scene_shots(persona: Persona, vocabulary: ShotVocabulary | None, count: int) -> tuple[Shot, ...]:

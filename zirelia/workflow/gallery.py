@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
-from zirelia.domain.lora import Lora
+from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ImagePrompt, Shot
 from zirelia.domain.value import Text, Value
 from zirelia.domain.verdict import Criterion, Finding, Outcome
@@ -62,11 +62,12 @@ def refuse_paid(kit: Kit, what: str) -> None:
 
 @dataclass(frozen=True)
 class Wish:
-    """A picture that is wanted, and the shot that its prompt says."""
+    """A picture that is wanted, the shot that its prompt says, and what is worn: the face, and styles beside it."""
 
     prompt: ImagePrompt
     lora: Lora | None
     shot: Shot
+    beside: tuple[WornLora, ...] = ()
 
 
 class _Record(Value):
@@ -195,7 +196,7 @@ class Gallery:
                 return upright_rgb(open_picture(path.read_bytes(), what=path.name))
             except MediaError:
                 self._kit.watcher.note(f"{path.name} is damaged and is drawn again")
-        made = self._kit.images.make(wish.prompt, lora=wish.lora, call=Unpaid(), progress=progress)
+        made = self._kit.images.make(wish.prompt, lora=wish.lora, beside=wish.beside, call=Unpaid(), progress=progress)
         image = upright_rgb(open_picture(made.data, what="a judged picture"))
         with whole_file(path) as part:
             part.write_bytes(encode_png(image))
@@ -227,6 +228,7 @@ class Gallery:
             wish.prompt.model_dump(mode="json"),
             _worn(wish),
             wish.shot.model_dump(mode="json"),
+            *([each.lora.sha256, each.scale] for each in wish.beside),
         ]
         return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:32]
 

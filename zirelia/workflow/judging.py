@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from zirelia.domain.choice import Measured
 from zirelia.domain.judgement import BARE_BASE, JudgedPicture, JudgedPrompt, Question, Spread
-from zirelia.domain.lora import Checkpoint
+from zirelia.domain.lora import Checkpoint, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.domain.shot import ImagePrompt, Shot
 from zirelia.domain.text import mentions, plain
@@ -85,7 +85,7 @@ def know(recogniser: Recogniser, references: Sequence[Image]) -> Known:
 
 
 class Judging:
-    """Draws and measures checkpoints; remembers every picture that it saw."""
+    """Draws and measures checkpoints; remembers every picture that it saw. `beside` are styles worn with each checkpoint."""
 
     def __init__(
         self,
@@ -98,9 +98,10 @@ class Judging:
         *,
         trigger: str,
         effort: Effort,
+        beside: Sequence[WornLora] = (),
     ) -> None:
         self._kit, self._persona, self._gallery, self._known = kit, persona, gallery, known
-        self._trigger, self.prompts = trigger, prompts
+        self._trigger, self.prompts, self._beside = trigger, prompts, tuple(beside)
         self._trained = [thumbnail(image) for image in trained]
         self._common = {each.number for each in some(prompts, effort.coarse or effort.prompts)}
         self._thumbnails: dict[str, NDArray[np.float32]] = {}
@@ -125,7 +126,12 @@ class Judging:
     ) -> list[JudgedPicture]:
         wanted = [(at, scale, prompt, turn) for at, scale in places for prompt in prompts for turn in range(seeds)]
         wishes = [
-            Wish(prompt=self._prompt(prompt, scale, turn), lora=at.lora if at else None, shot=prompt.shot)
+            Wish(
+                prompt=self._prompt(prompt, scale, turn),
+                lora=at.lora if at else None,
+                shot=prompt.shot,
+                beside=self._beside if at else (),
+            )
             for at, scale, prompt, turn in wanted
         ]
         drawn = []

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zirelia.domain.dataset import Candidate
+from zirelia.domain.duration import duration
 from zirelia.errors import MediaError, ProviderError
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 from zirelia.workflow.accounts import Account, Call, counted
@@ -40,15 +41,7 @@ class Making:
     _now: str = ""
     _began: float = field(default_factory=time.monotonic)
 
-    def one(
-        self,
-        *,
-        key: str,
-        facts: BackendFacts,
-        estimate: float,
-        make: Make,
-        keep: Keep,
-    ) -> bool:
+    def one(self, *, key: str, facts: BackendFacts, estimate: float, make: Make, keep: Keep) -> bool:
         """Makes and keeps one picture; False when the model could not. Raises the third failure in a row, and all that is no
         failure of the model.
         """
@@ -67,14 +60,7 @@ class Making:
         self.made, self.tried = self.made + 1, self.tried + 1
         return True
 
-    def _counted(
-        self,
-        key: str,
-        facts: BackendFacts,
-        estimate: float,
-        make: Make,
-        keep: Keep,
-    ) -> None:
+    def _counted(self, key: str, facts: BackendFacts, estimate: float, make: Make, keep: Keep) -> None:
         call: Call | None = None
         try:
             with counted(self.kit, self.account, "image", facts, key=key, estimate=estimate) as call:
@@ -96,7 +82,7 @@ class Making:
         said = f"{self.tried} of {self.total}, {note if note == self._now else f'{self._now} {note}'.strip()}"
         if self.tried:
             each = (time.monotonic() - self._began) / done
-            said += f"; {each:.1f} s each, about {_duration(each * (self.total - done))} left"
+            said += f"; {each:.1f} s each, about {duration(each * (self.total - done))} left"
         self.kit.watcher.progress(min(1.0, done / self.total) if self.total else 1.0, said)
 
 
@@ -115,7 +101,3 @@ def candidate_of(made: MadeImage, *, folder: str, cell: str, number: int, origin
         seed=provenance.prompt.seed,
         cost_usd=provenance.cost_usd,
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -4,7 +4,7 @@
     begun.references       # PNG bytes, upright, for the editor and the curator
 
 Start pictures are stored in the dataset's folder, so that a build goes on without the files it began with. Another start in
-the same folder is refused: its pictures would be of two people.
+the same folder is refused once there are pictures: they would be of two people.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zirelia.domain.dataset import Brought, Build, StartKind, StartPicture
 from zirelia.errors import Conflict, MediaError, NotFound
-from zirelia.pictures import encode_png, open_picture, upright_rgb
+from zirelia.pictures import MAX_BYTES, MIN_SIDE, encode_png, open_picture, upright_rgb
 from zirelia.workflow.dataset_kit import DatasetKit
 
 LARGEST_SIDE = 2048
@@ -35,15 +35,20 @@ class Photos:
     def read(cls, paths: Sequence[Path]) -> Photos:
         """Raises NotFound, MediaError."""
         if not 1 <= len(paths) <= MOST_PHOTOS:
-            raise MediaError(f"a dataset starts from 1 to {MOST_PHOTOS} photos, not {len(paths)}")
+            raise MediaError(
+                f"a dataset starts from 1 to {MOST_PHOTOS} photos, not {len(paths)}",
+                hint="give fewer, or curate them all with --from-folder",
+            )
         read = []
         for path in paths:
             try:
-                read.append((path.name, path.read_bytes()))
+                with path.open("rb") as file:
+                    # one byte more than a picture may have, so that a larger one is refused and not read
+                    read.append((path.name, file.read(MAX_BYTES + 1)))
             except FileNotFoundError as error:
-                raise NotFound(f"there is no photo {path}") from error
+                raise NotFound(f"there is no photo {path}", hint="check the name") from error
             except OSError as error:
-                raise MediaError(f"the photo {path} cannot be read: {error.strerror}") from error
+                raise MediaError(f"the photo {path} cannot be read: {error.strerror}", hint="check its rights") from error
         return cls(tuple(read))
 
 
@@ -84,7 +89,8 @@ def prepare(kit: DatasetKit, start: Start | None) -> Begun:
             raise NotFound(f"no dataset was begun in {kit.folder.path}", hint="say what to make it from")
         return Begun(there, tuple(kit.folder.start_picture(picture) for picture in there.pictures))
     asked = _asked(kit, start)
-    if there is not None and (there.start, _hashes(there)) != (asked.build.start, _hashes(asked.build)):
+    # a start that nothing came of yet, such as a photo that the editor refused, gives way
+    if there is not None and not _same(there, asked.build) and kit.folder.candidates():
         raise Conflict(
             f"the dataset in {kit.folder.path} began from {_named(there)}, not from {_named(asked.build)}",
             hint="go on with the first start, or move that folder away to begin anew",
@@ -94,14 +100,18 @@ def prepare(kit: DatasetKit, start: Start | None) -> Begun:
 
 def begin(kit: DatasetKit, begun: Begun) -> None:
     """Stores the start once."""
-    if kit.folder.build() is None:
+    there = kit.folder.build()
+    if there is None or not _same(there, begun.build):
         kit.folder.begin(begun.build, begun.references)
 
 
 def normalised(data: bytes, *, what: str) -> bytes:
     """A picture from outside as upright RGB PNG, at most 2048 pixels a side. Raises MediaError."""
     image = upright_rgb(open_picture(data, what=what))
+    size = f"{image.width} x {image.height} pixels"
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    if min(image.size) < MIN_SIDE:
+        raise MediaError(f"{what} has {size}: no face can be seen in so narrow a picture", hint="bring a larger one")
     return encode_png(image)
 
 
@@ -131,8 +141,11 @@ def _begun(kind: StartKind, named: Sequence[tuple[str, bytes]]) -> Begun:
     return Begun(build, tuple(data for _, data in named))
 
 
-def _hashes(build: Build) -> tuple[str, ...]:
-    return tuple(picture.sha256 for picture in build.pictures)
+def _same(one: Build, other: Build) -> bool:
+    return (one.start, *(picture.sha256 for picture in one.pictures)) == (
+        other.start,
+        *(picture.sha256 for picture in other.pictures),
+    )
 
 
 def _named(build: Build) -> str:

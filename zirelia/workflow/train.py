@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from zirelia.domain.captions import times_said
 from zirelia.domain.dataset import Dataset
+from zirelia.domain.duration import duration
 from zirelia.domain.lora import Checkpoint
 from zirelia.domain.persona import Persona
 from zirelia.errors import ConsentRequired, ProviderError, TrainingError, ZireliaError
@@ -32,13 +33,6 @@ Complaints = Callable[[str], tuple[str, ...]]
 _SHOWN = 3
 _TELLING = 0.01
 """The share of the work after which the time left can be told."""
-
-
-@runtime_checkable
-class Priced(Protocol):
-    """A trainer that knows afterwards what the training cost."""
-
-    def cost_usd(self, order: TrainingOrder) -> float | None: ...
 
 
 @runtime_checkable
@@ -141,7 +135,7 @@ def _key(kit: TrainKit, order: TrainingOrder) -> str:
 
 
 def _cost(trainer: Trainer, order: TrainingOrder, estimate: float) -> float:
-    known = trainer.cost_usd(order) if isinstance(trainer, Priced) else None
+    known = trainer.cost_usd(order)
     return estimate if known is None else known
 
 
@@ -180,12 +174,4 @@ class _Pace:
         self._told(fraction, f"{note}, {duration(left)} left")
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: "40 s", "12 min", "1 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-__all__ = ["Complaints", "Priced", "Stoppable", "TrainKit", "check_order", "duration", "train"]
+__all__ = ["Complaints", "Stoppable", "TrainKit", "check_order", "train"]
