@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -337,8 +337,9 @@ def killed_trainings(commands: Commands, home: Home, chance: random.Random, whol
     """Kills while the pictures are encoded, in steps, while a snapshot is written and while samples are drawn. Answers the
     steps that were taken.
     """
-    encoding = whole.said("step", 1) - whole.began
-    step = whole.said("step", 3) - whole.said("step", 2)
+    encoding = 0.7 * (whole.said("step", 1) - whole.began)
+    times = [at for at, word, _ in whole.heard if word == "step"]
+    step = min(after - before for before, after in pairwise(times))
     saving = whole.said("saved", EVERY) - whole.said("saving", EVERY)
     drawing = whole.said("step", DRAWN + 1) - whole.said("saved", DRAWN)
     writing = whole.said("end") - whole.said("saved", STEPS)
@@ -347,7 +348,7 @@ def killed_trainings(commands: Commands, home: Home, chance: random.Random, whol
         ("encoding", lambda turn: True, encoding),
         ("training", lambda turn: len(turn.steps) >= early, step),
         ("saving", lambda turn: turn.said("saving"), saving),
-        ("training", lambda turn: len(turn.steps) > EVERY, step),
+        ("training", lambda turn: len(turn.steps) >= 2, step),
         ("drawing", lambda turn: turn.said("saved", DRAWN), drawing),
         ("saving", lambda turn: turn.said("saving"), saving),
         ("training", lambda turn: len(turn.steps) >= late, step),

@@ -26,6 +26,7 @@ from zirelia.pocket.world import (
     EXPRESSIONS,
     FRAMINGS,
     GARMENTS,
+    GENDERS,
     HELD_OUT,
     LIGHTS,
     SCENES,
@@ -53,6 +54,8 @@ TRIGGERS = MappingProxyType(
 TRAINING_SCENES = ("cafe", "park", "studio", "kitchen", "city street")
 UNSEEN_SCENES = tuple(scene for scene in SCENES if scene not in TRAINING_SCENES)
 SIZE = 128
+OTHERS = 108
+"""Other people that a face is kept apart from: a woman and a man in each setting undescribed, and as many described."""
 
 
 def character_dataset(
@@ -131,7 +134,7 @@ def varied_shots(count: int, seed: int, among: tuple[str, ...] = TRAINING_SCENES
     ]
 
 
-def other_captions(seed: int = 0, count: int = 96) -> list[str]:
+def other_captions(seed: int = 0, count: int = OTHERS) -> list[str]:
     """Captions of other people, for preservation: every second one describes a person, with some parts left out, the others
     say "a woman" or "a man" in every setting of the world, for a face leaks into settings that its own pictures do not show.
     """
@@ -141,7 +144,7 @@ def other_captions(seed: int = 0, count: int = 96) -> list[str]:
     return [somebody[number] if number % 2 == 0 else described[number] for number in range(count)]
 
 
-def other_pictures(folder: Path, seed: int = 0, count: int = 96, size: int = SIZE) -> list[Path]:
+def other_pictures(folder: Path, seed: int = 0, count: int = OTHERS, size: int = SIZE) -> list[Path]:
     """Pictures of the people of `other_captions`, in the same order, drawn into `folder`."""
     from zirelia.pocket.drawing import render
 
@@ -155,8 +158,19 @@ def other_pictures(folder: Path, seed: int = 0, count: int = 96, size: int = SIZ
 
 
 def _others(seed: int, count: int) -> list[tuple[Character, WorldShot]]:
+    """People in shots; every second one visits the next setting of the world, women and men in turn, so that none is missed."""
     rng = random.Random(seed)  # noqa: S311
-    return [(random_character(rng), random_shot(rng)) for _ in range(count)]
+    settings = [(scene, light) for scene in SCENES for light in LIGHTS]
+    others = []
+    for number in range(count):
+        turn, place = divmod(number // 2, len(settings))
+        if number % 2:
+            others.append((random_character(rng), random_shot(rng)))
+            continue
+        scene, light = settings[place]
+        somebody = random_character(rng, gender=GENDERS[(turn + place) % len(GENDERS)])
+        others.append((somebody, replace(random_shot(rng), scene=scene, light=light)))
+    return others
 
 
 def _dealt(words: tuple[str, ...], count: int, rng: random.Random) -> list[str]:

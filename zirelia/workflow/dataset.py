@@ -159,7 +159,10 @@ def _checked(kit: DatasetKit, persona: Persona, start: Start | None) -> Begun:
 
 def _editor(kit: DatasetKit) -> ImageEditor:
     if kit.editor is None:
-        raise ConfigurationError("making pictures from others needs an edit backend", hint="choose one with --backend")
+        raise ConfigurationError(
+            "making pictures from others needs an edit backend",
+            hint="choose one with --backend; the embedded one draws illustrated personas only",
+        )
     return kit.editor
 
 

@@ -49,8 +49,14 @@ PACKS = [
     pytest.param(
         build(lambda d: d.say("kind: illustrated", "kind: photographic")),
         2,
-        ["'luna' is photographic", "draws illustrations only", "choose --backend"],
+        ["needs an edit backend", "choose one with --backend; the embedded one draws illustrated personas only"],
         id="photographic",
+    ),
+    pytest.param(
+        lambda d: [*build(lambda d: d.say("kind: illustrated", "kind: photographic"))(d), "--backend", "pocket"],
+        2,
+        ["'luna' is photographic", "draws illustrations only", "choose klein, kontext"],
+        id="photographic, embedded backend",
     ),
     pytest.param(build(trigger("kitchen")), 2, ["'kitchen' cannot be used", "word that models know", "invent"], id="a word"),
     pytest.param(build(trigger("kitchen2")), 2, ["word that models know ('kitchen')", "invent"], id="a word and a number"),
@@ -221,9 +227,9 @@ def test_a_dataset_on_disk_that_is_refused(judged, desk, given, code, says):
     judged(given if callable(given) else lambda _: given, code, says)
 
 
-def test_a_picture_that_was_deleted_by_hand_is_not_made_again_as_if_nothing_were(judged, desk):
+def test_a_picture_that_was_deleted_by_hand_stays_away(judged):
     given = there(lambda d: (d.dataset / "close-up-01-1.png").unlink(), "train", "luna")
     judged(given, 2, ["dataset.json: references", "the picture 'close-up-01-1.png' is not there", "dataset build luna"])
     said = judged(lambda d: [*d.build, "--from", d.photo(), "--json"], 0, [])
-    assert "close-up-01" in said.json["missing"] or said.json["kept"] == 3
-    judged(lambda d: ["dataset", "check", "luna"], 0, [])
+    assert (said.json["kept"], said.json["missing"]) == (2, ["close-up-01"])
+    judged(lambda d: CHECK, 0, ["2 pictures kept", "empty: close-up-01"])

@@ -28,6 +28,11 @@ def said_of(desk, text):
     (desk.dataset / "close-up-01-1.txt").write_text(text)
 
 
+def a_word_for_trigger(desk):
+    for path in (desk.dataset / "dataset.json", *desk.dataset.glob("*.txt")):
+        desk.change(path, "pufelunax", "kitchen")
+
+
 def base(folder):
     return lambda desk: desk.setting(ZIRELIA_TRAINING_BASE=folder(desk))
 
@@ -90,9 +95,9 @@ REFUSED = [
         id="somebody else's dataset",
     ),
     pytest.param(
-        train(change=lambda d: d.change(d.dataset / "dataset.json", "pufelunax", "kitchen")),
+        train(change=a_word_for_trigger),
         11,
-        ["trigger"],
+        ["the trigger 'kitchen' is a word that models know", "choose another trigger in persona.yaml"],
         id="a trigger that is a word",
     ),
     pytest.param(train(change=full_disk), 11, ["too little disk", "GiB free", "free some disk space"], id="full disk"),
