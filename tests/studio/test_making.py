@@ -25,8 +25,8 @@ from zirelia.images.references import ReferenceImageMaker
 from zirelia.pictures import encode_png
 from zirelia.pocket.drawing import render
 from zirelia.pocket.world import HELD_OUT, WorldShot
-from zirelia.settings import load_settings
-from zirelia.studio import Studio, adapters, making, open_studio
+from zirelia.settings import Choice, load_settings
+from zirelia.studio import Studio, face_adapters, making, open_studio
 from zirelia.testing.chat_server import ChatServer, Question, Reply, fills_schema
 from zirelia.training.plan import POCKET
 from zirelia.workflow.dataset import Built, build_dataset
@@ -139,7 +139,7 @@ class TestBase:
 )
 def test_the_editor_that_was_asked_for(home, backend, env, model):
     (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
-    choice = adapters.editor_choice(load_settings(home), backend)
+    choice = face_adapters.editor_choice(load_settings(home), backend)
     assert (choice.backend, choice.model) == (backend or "pocket", model)
 
 
@@ -154,15 +154,15 @@ def test_the_editor_that_was_asked_for(home, backend, env, model):
 def test_an_editor_that_cannot_work_is_refused_with_the_setting(home, backend, env, names):
     (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
     with pytest.raises(ConfigurationError, match=f"'{backend}' cannot be used") as refused:
-        adapters.editor_choice(load_settings(home), backend)
+        face_adapters.editor_choice(load_settings(home), backend)
     assert names in refused.value.hint
 
 
 def test_an_editor_whose_packages_are_missing_is_said(studio, monkeypatch):
     with studio() as opened:
-        choice = adapters.Choice("pocket", "pocket", "as the test wants", missing_extra="embedded")
+        choice = Choice("pocket", "pocket", "as the test wants", missing_extra="embedded")
         with pytest.raises(MissingExtra, match="the edit backend 'pocket'"):
-            adapters.editor(opened.settings, choice)
+            face_adapters.editor(opened.settings, choice)
 
 
 def test_photographs_are_not_drawn_by_the_pocket_world(studio, noor):

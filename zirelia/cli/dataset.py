@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zirelia.cli import terminal
+from zirelia.errors import MediaError
 
 if TYPE_CHECKING:
     from zirelia.domain.dataset import Candidate
@@ -101,6 +102,8 @@ def build(
         aside = making.keep_references(studio, persona, built)
         sheet = _write_sheet(kit, persona)
     _say_built(persona, built, aside, sheet, as_json=as_json)
+    if not built.kept:
+        raise click.exceptions.Exit(MediaError.exit_code)
 
 
 @dataset.command()
@@ -287,6 +290,8 @@ def _say_built(persona: str, built: Built, aside: tuple[str, ...], sheet: Path, 
     if aside:
         click.echo(f"  {len(aside)} more are kept aside as references, to measure by")
     click.echo(str(sheet))
+    if built.rejected:
+        click.secho(f"  why not the others: {sheet.parent / 'rejected' / 'report.txt'}", dim=True, err=True)
     if built.kept:
         click.secho(f"  next: zirelia train {persona}", dim=True, err=True)
 

@@ -136,13 +136,17 @@ class Studio:
         """
         loaded = self._pack(name)
         persona = self.persona(name)
-        references = _pictures(loaded)
+        references = self.references(name)
         if persona.identity is Identity.REFERENCES:
             # the words say who it is, and the pictures show it
             return Subject(persona=persona.model_copy(update={"lora": None}), lora=None, references=references)
         return Subject(
             persona=persona, lora=self._lora(loaded, persona), references=references, beside=self._styles(loaded, persona)
         )
+
+    def references(self, name: str | None = None) -> tuple[Image, ...]:
+        """The persona's reference pictures. Raises ConfigurationError for one that cannot be read."""
+        return _pictures(self._pack(name))
 
     def images_for(self, subject: Subject) -> ImageMaker:
         """What makes this persona's pictures: the image model, or an edit model that is given her references."""

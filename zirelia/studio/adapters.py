@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from zirelia.domain.lora import Lora
-from zirelia.domain.persona import Kind
 from zirelia.errors import ConfigurationError, MissingExtra
-from zirelia.settings import Choice, Settings, conflicts, resolve_backends
+from zirelia.settings import Choice, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from zirelia.images.profiles import Profile
     from zirelia.language.chat import LangChainChat
     from zirelia.pocket.looks import LooksEncoder
-    from zirelia.ports import Curator, Embedder, ImageEditor, ImageMaker, Instrument, Recogniser, Trainer
-    from zirelia.training.plan import TrainingPlan
+    from zirelia.ports import Embedder, ImageMaker, Instrument
 
 PRICES: dict[str, tuple[float, float]] = {
     "gpt-4.1": (2.0, 8.0),
@@ -49,7 +45,7 @@ RELIABLE = 0.95
 
 
 def chat(settings: Settings, choice: Choice) -> LangChainChat:
-    _require(choice, "the embedded chat model")
+    require(choice, "the embedded chat model")
     if choice.backend == "embedded":
         from zirelia.language.embedded import open_embedded_chat
 
@@ -115,7 +111,7 @@ def _estimate(price: tuple[float, float]) -> float:
 
 
 def embedder(choice: Choice) -> Embedder | None:
-    _require(choice, "the embedded text embeddings")
+    require(choice, "the embedded text embeddings")
     if choice.backend == "none":
         return None
     from zirelia.language.embeddings import WordLlamaEmbedder
@@ -124,7 +120,7 @@ def embedder(choice: Choice) -> Embedder | None:
 
 
 def images(settings: Settings, choice: Choice, trigger: str | None) -> ImageMaker:
-    _require(choice, f"the image backend '{choice.backend}'")
+    require(choice, f"the image backend '{choice.backend}'")
     if choice.backend in {"pocket", "flux"}:
         return _diffusers(settings, choice)
     if choice.backend == "replicate":
@@ -194,13 +190,13 @@ def _replicate(settings: Settings, choice: Choice, trigger: str | None) -> Image
 
     price = settings.prices.image_usd
     return ReplicateImageMaker(
-        _replicate_token(settings),
+        replicate_token(settings),
         choice.model,
         base_url=settings.replicate.base_url,
         trigger=trigger,
         price_per_image=IMAGE_PRICE_USD if price is None else price,
         timeout=settings.image.timeout_s,
-        **_wanted_size(settings),
+        **wanted_size(settings),
     )
 
 
@@ -214,11 +210,12 @@ def _openai_images(settings: Settings, choice: Choice) -> ImageMaker:
         base_url=settings.openai.base_url,
         price_per_image=IMAGE_PRICE_USD if price is None else price,
         timeout=settings.image.timeout_s,
-        **_wanted_size(settings),
+        **wanted_size(settings),
     )
 
 
-def _wanted_size(settings: Settings) -> dict[str, Any]:
+def wanted_size(settings: Settings) -> dict[str, Any]:
+    """The size that the settings ask of hosted pictures, as an argument; empty leaves it to the adapter."""
     image = settings.image
     return {"size": (image.width, image.height)} if image.width and image.height else {}
 
@@ -248,145 +245,8 @@ def instruments(identity: Instrument | None) -> list[Instrument]:
     return offline if identity is None else [identity, *offline]
 
 
-EDIT_PRICE_USD = 0.08
-"""Counted for a hosted edit whose price nobody told us."""
-
-COUNTED_RELIABLE = 0.97
-"""Share of unseen pictures that a head must read rightly before training pictures are refused by it."""
-
-TRAINER = "ostris/flux-dev-lora-trainer"
-
-
-def editor_choice(settings: Settings, backend: str | None) -> Choice:
-    """What the settings lead to, with another backend in place of theirs. Raises ConfigurationError when it cannot work."""
-    if backend is None:
-        return resolve_backends(settings)["edit"]
-    own = settings.edit.backend == backend
-    edit = settings.edit.model_copy(update={"backend": backend} if own else {"backend": backend, "model": None})
-    changed = settings.model_copy(update={"edit": edit})
-    if said := conflicts(changed):
-        raise ConfigurationError(f"the edit backend '{backend}' cannot be used", hint="; ".join(said))
-    return resolve_backends(changed)["edit"]
-
-
-def editor(settings: Settings, choice: Choice) -> ImageEditor:
-    """The model that makes new pictures of a given person."""
-    _require(choice, f"the edit backend '{choice.backend}'")
-    if choice.backend == "pocket":
-        from zirelia.pocket.editor import PocketEditor
-
-        return PocketEditor(_looks_encoder())
-    if choice.backend in {"kontext", "klein", "qwen-edit"}:
-        from zirelia.images.edit_diffusers import DiffusersImageEditor
-
-        image = Choice("flux", choice.model, choice.why)
-        token = settings.passed_on.get("HF_TOKEN")
-        return DiffusersImageEditor(choice.model, profile(settings, image), offline=settings.offline, token=token)
-    price = settings.prices.edit_usd
-    hosted: dict[str, Any] = {"price_per_image": EDIT_PRICE_USD if price is None else price, **_wanted_size(settings)}
-    hosted["timeout"] = settings.image.timeout_s
-    if choice.backend == "replicate":
-        from zirelia.images.edit_replicate import ReplicateImageEditor
-
-        return ReplicateImageEditor(_replicate_token(settings), choice.model, base_url=settings.replicate.base_url, **hosted)
-    from zirelia.images.edit_openai import OpenAIImageEditor
-
-    key = settings.openai.api_key or SecretStr("none")
-    return OpenAIImageEditor(key, choice.model, base_url=settings.openai.base_url, **hosted)
-
-
-def images_licence(choice: Choice) -> str:
-    """The terms of the image model's pictures."""
-    if choice.backend == "pocket":
-        return "Apache-2.0"
-    from zirelia.images.edit_models import known
-
-    return known(choice.model).licence
-
-
-def recogniser(kind: Kind) -> Recogniser:
-    """Who tells people of this kind apart. Raises MissingExtra."""
-    if kind is Kind.PHOTOGRAPHIC:
-        from zirelia.critic.faces import FaceRecogniser
-
-        return FaceRecogniser()
-    from zirelia.critic.sightings import LooksRecogniser
-
-    encoder = _looks_encoder()
-    accuracy = encoder.calibration.accuracy
-    heads = {head: words for head, words in encoder.heads.items() if accuracy[head] >= COUNTED_RELIABLE}
-    return LooksRecogniser(encoder, heads, model="pocket looks")
-
-
-def curator(kind: Kind) -> Curator:
-    """The gate for training pictures of this kind."""
-    from zirelia.critic.curation import SetCurator
-    from zirelia.critic.safety import SafetyInstrument
-
-    return SetCurator(recogniser(kind), safety=SafetyInstrument(), kind=kind)
-
-
-def base_family(base: str) -> str:
-    """flux, sdxl or sd15, of a pipeline's folder; a hub name is taken to be FLUX. Raises TrainingError."""
-    from zirelia.training.families import family_of
-
-    return family_of(Path(base)).name if Path(base).is_dir() else "flux"
-
-
-def local_trainer(
-    plan: TrainingPlan, *, kind: str, base: str | None, profile: str, scratch: Path, samples: Sequence[str]
-) -> Trainer:
-    """Training on this machine. `scratch` receives the pictures of other people that the pocket base is preserved on.
-
-    Raises MissingExtra, and ConfigurationError for a base that is not on this machine.
-    """
-    from zirelia.training.local import LocalTrainer
-    from zirelia.training.profiles import profile as profile_named
-
-    if kind == "pocket":
-        from zirelia.pocket.characters import other_captions, other_pictures
-        from zirelia.pocket.weights import pipeline_dir
-
-        # the recipe is measured as it is, whatever card there is
-        return LocalTrainer(
-            pipeline_dir(),
-            plan,
-            other_captions(),
-            other_pictures(scratch / "others"),
-            base_model="pocket-flux",
-            samples=samples,
-        )
-    if base is None or not Path(base).is_dir():
-        raise ConfigurationError(
-            f"the base model {base} is not a folder on this machine",
-            hint="download it and set ZIRELIA_TRAINING_BASE to its folder, or train with --where replicate",
-        )
-    return LocalTrainer(Path(base), profile_named(profile).fit(plan), samples=samples)
-
-
-def replicate_trainer(settings: Settings, plan: TrainingPlan) -> Trainer:
-    """Training at Replicate. Raises ConfigurationError without a destination or a token."""
-    from zirelia.training.replicate import ReplicateTrainer
-
-    destination = settings.training.destination
-    if destination is None:
-        raise ConfigurationError(
-            "training at Replicate needs a model that receives the LoRA",
-            hint="set ZIRELIA_TRAINING_DESTINATION=you/your-character",
-        )
-    price = settings.prices.training_second_usd
-    priced: dict[str, Any] = {} if price is None else {"price_per_second": price}
-    return ReplicateTrainer(
-        _replicate_token(settings),
-        settings.training.trainer_version or TRAINER,
-        destination,
-        plan,
-        base_url=settings.replicate.base_url,
-        **priced,
-    )
-
-
-def _replicate_token(settings: Settings) -> SecretStr:
+def replicate_token(settings: Settings) -> SecretStr:
+    """Raises ConfigurationError without one."""
     token = settings.replicate.api_token
     if token is None:
         raise ConfigurationError("Replicate needs a token", hint="set REPLICATE_API_TOKEN in .env")
@@ -394,7 +254,8 @@ def _replicate_token(settings: Settings) -> SecretStr:
 
 
 @cache
-def _looks_encoder() -> LooksEncoder:
+def looks_encoder() -> LooksEncoder:
+    """The pocket world's encoder. Raises MissingExtra."""
     try:
         from zirelia.pocket.looks import LooksEncoder
     except ImportError as error:
@@ -407,7 +268,7 @@ def _looks_encoder() -> LooksEncoder:
 @cache
 def looks() -> Instrument:
     """The instrument for illustrated personas: the pocket world's encoder, with a bank of other characters as impostors."""
-    encoder = _looks_encoder()
+    encoder = looks_encoder()
     from zirelia.critic.looks import LooksInstrument
     from zirelia.pocket.drawing import render
     from zirelia.pocket.world import HELD_OUT_HAIR, random_character, random_shot
@@ -422,6 +283,7 @@ def looks() -> Instrument:
     return LooksInstrument(encoder, heads=heads, impostors=encoder.embed(strangers))
 
 
-def _require(choice: Choice, what: str) -> None:
+def require(choice: Choice, what: str) -> None:
+    """Raises MissingExtra when the backend's packages are not installed."""
     if choice.missing_extra:
         raise MissingExtra(choice.missing_extra, what)

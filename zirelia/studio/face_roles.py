@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zirelia.domain.persona import Kind
 from zirelia.errors import ConfigurationError, MissingExtra, ZireliaError
 from zirelia.settings import is_installed
-from zirelia.studio import adapters
+from zirelia.studio import face_adapters
 
 if TYPE_CHECKING:
     from zirelia.ports import PaidCall
@@ -29,7 +29,7 @@ def edit(studio: Studio, call: PaidCall) -> str:
     from zirelia.domain.prompt import compose
     from zirelia.workflow.compare import scene_shots
 
-    editor = adapters.editor(studio.settings, studio.choices["edit"])
+    editor = face_adapters.editor(studio.settings, studio.choices["edit"])
     terms = f"pictures under {editor.licence()}"
     subject = studio.subject()
     if not subject.references:
@@ -57,7 +57,7 @@ def eyes(studio: Studio) -> tuple[str, str, str]:
 def see(studio: Studio) -> str:
     """How many of the persona's references it recognises somebody in. Raises ConfigurationError when in none."""
     subject = studio.subject()
-    recogniser = adapters.recogniser(subject.persona.kind)
+    recogniser = face_adapters.recogniser(subject.persona.kind)
     line = f"one person from {recogniser.threshold:.2f} on"
     if not subject.references:
         return f"{subject.persona.name} has no references to look at; {line}"
@@ -74,7 +74,7 @@ def place(studio: Studio) -> tuple[str, str, str]:
     """Where trainings run, of which base or by which trainer, and why."""
     training, image = studio.settings.training, studio.choices["image"]
     if training.where == "replicate":
-        return "replicate", training.trainer_version or adapters.TRAINER, "ZIRELIA_TRAINING_WHERE=replicate"
+        return "replicate", training.trainer_version or face_adapters.TRAINER, "ZIRELIA_TRAINING_WHERE=replicate"
     if training.base is not None:
         return "here", training.base, "ZIRELIA_TRAINING_BASE is set"
     if image.backend == "flux":

@@ -191,7 +191,8 @@ def keep_chosen(library: LoraLibrary, judged: Judged, *, now: datetime) -> KeptL
     path = Path(checkpoint.lora.path)
     said = read_header(path).metadata
     references = dataset.references if dataset else ()
-    terms = {each.licence for each in references} or {part for part in said.get("modelspec.license", "").split("; ") if part}
+    named = {part for part in said.get("modelspec.license", "").split("; ") if part}
+    terms = named | {each.licence for each in references}
     card = LibraryCard(
         name=judgement.persona,
         persona=judgement.persona,

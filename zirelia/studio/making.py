@@ -8,7 +8,6 @@ Functions over a Studio. They choose adapters, like everything in this package; 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +25,7 @@ from zirelia.errors import ConfigurationError, NotFound, ZireliaError
 from zirelia.files import whole_file
 from zirelia.store.datasets import DatasetFiles
 from zirelia.store.loras import LoraLibrary
-from zirelia.studio import adapters
+from zirelia.studio import adapters, face_adapters
 from zirelia.studio.loras import Judged
 from zirelia.workflow.aside import held_aside
 from zirelia.workflow.dataset_kit import DatasetKit
@@ -73,20 +72,20 @@ def dataset_kit(studio: Studio, name: str, *, backend: str | None = None, with_w
     """
     settings = studio.settings
     persona = studio.persona(name)
-    choice = adapters.editor_choice(settings, backend)
+    choice = face_adapters.editor_choice(settings, backend)
     if backend is not None:
         refuse_photographic_pocket(persona, backend)
     unfit = persona.kind is Kind.PHOTOGRAPHIC and choice.backend == "pocket"
-    editor = None if unfit else adapters.editor(settings, choice)
+    editor = None if unfit else face_adapters.editor(settings, choice)
     return DatasetKit(
         store=studio.store,
         folder=dataset_folder(studio, name),
-        curator=adapters.curator(persona.kind),
+        curator=face_adapters.curator(persona.kind),
         now=lambda: datetime.now(UTC),
         watcher=studio.watcher,
         editor=editor,
         images=studio.images if with_words else None,
-        images_licence=adapters.images_licence(studio.choices["image"]),
+        images_licence=face_adapters.images_licence(studio.choices["image"]),
         side=_side(studio, editor),
         budget=Budget(month_usd=settings.budget.month_usd),
         vision=studio.vision,
@@ -147,7 +146,7 @@ def training_base(studio: Studio) -> tuple[str, str | None]:
         base = choice.model
     if base is None:
         return "pocket", None
-    return adapters.base_family(base), base
+    return face_adapters.base_family(base), base
 
 
 def training_folder(studio: Studio, name: str) -> Path:
@@ -164,10 +163,10 @@ def train_kit(
     others = other_triggers(studio, name)
     trainer: Trainer
     if (where or settings.training.where) == "replicate":
-        trainer = adapters.replicate_trainer(settings, plan)
+        trainer = face_adapters.replicate_trainer(settings, plan)
     else:
         kind, base = training_base(studio)
-        trainer = adapters.local_trainer(
+        trainer = face_adapters.local_trainer(
             plan,
             kind=kind,
             base=base,
@@ -220,15 +219,16 @@ def judge_checkpoints(studio: Studio, name: str, checkpoints: Path | None = None
     run = checkpoints or run_folder(studio, name)
     found = _checkpoints(run, name)
     persona = trainee(studio, name).model_copy(update={"lora": LoraChoice(trigger=found[0].lora.trigger)})
-    subject = replace(studio.subject(name), persona=persona, lora=None)
+    # not studio.subject: the weights that the pack wears now may be lost, and are not what is judged
+    subject = Subject(persona=persona, lora=None, references=studio.references(name))
     cells = {cell.id: cell.shot for cell in shots.cells} if shots else {}
     references = dataset.references if dataset else ()
     judgement = judge(
         studio.kit(),
         subject,
         found,
-        recogniser=adapters.recogniser(persona.kind),
-        trained=[_picture(folder.path / reference.path) for reference in references],
+        recogniser=face_adapters.recogniser(persona.kind),
+        trained=[_picture(folder.path / reference.path, inside=folder.path) for reference in references],
         folder=run / "judged",
         shown=[cells[reference.cell] for reference in references if reference.cell in cells],
         instruments=[TechnicalInstrument()],
@@ -269,14 +269,14 @@ def reference_maker(studio: Studio, subject: Subject) -> ImageMaker:
     from zirelia.pictures import encode_png
 
     refuse_photographic_pocket(subject.persona, studio.choices["edit"].backend)
-    editor = adapters.editor(studio.settings, studio.choices["edit"])
+    editor = face_adapters.editor(studio.settings, studio.choices["edit"])
     return ReferenceImageMaker(editor, [encode_png(image) for image in subject.references])
 
 
-def _picture(path: Path) -> Image:
+def _picture(path: Path, *, inside: Path | None = None) -> Image:
     from zirelia.pictures import load_picture
 
-    return load_picture(path)
+    return load_picture(path, inside=inside)
 
 
 def refuse_photographic_pocket(persona: Persona, backend: str) -> None:

@@ -43,6 +43,19 @@ class LoraCard:
     identity: str
 
 
+_BASE_TERMS = {
+    "flux-1-dev/lora": "FLUX.1 [dev] Non-Commercial License",
+    "stable-diffusion-xl-v1-base/lora": "CreativeML Open RAIL++-M",
+    "stable-diffusion-v1/lora": "CreativeML Open RAIL-M",
+    "stable-diffusion-v2-512/lora": "CreativeML Open RAIL++-M",
+}
+
+
+def base_terms(kind: str) -> tuple[str, ...]:
+    """The terms of a base that bind what is trained on it, by its name in modelspec; () where there are none to repeat."""
+    return (_BASE_TERMS[kind],) if kind in _BASE_TERMS else ()
+
+
 def dataset_sha256(dataset: Dataset) -> str:
     return fingerprint(dataset.model_dump(mode="json"))
 
@@ -60,7 +73,7 @@ def metadata(card: LoraCard, steps_done: int, ended: str = "") -> dict[str, str]
         "modelspec.implementation": family.implementation,
         "modelspec.title": dataset.persona,
         "modelspec.trigger_phrase": dataset.trigger,
-        "modelspec.license": "; ".join(sorted({reference.licence for reference in dataset.references})),
+        "modelspec.license": "; ".join(sorted({*(one.licence for one in dataset.references), *base_terms(kind)})),
         "modelspec.resolution": f"{plan.resolution}x{plan.resolution}",
         "ss_network_module": family.network_module,
         "ss_network_dim": str(plan.rank),

@@ -52,7 +52,7 @@ class Making:
         except (ProviderError, MediaError) as error:
             self.tried += 1
             self._failed_in_a_row += 1
-            if self._failed_in_a_row >= FAILURES_IN_A_ROW:
+            if self._failed_in_a_row >= min(FAILURES_IN_A_ROW, self.total):
                 raise
             self.kit.watcher.note(f"{key}: {error.message}; going on with the others")
             return False
