@@ -41,7 +41,7 @@ face: $(VENV)/.all  ## from one picture of Luna to a dataset, a LoRA, a chosen c
 	@$(BIN)/zirelia dataset build luna --from persona/luna/luna.png
 	@$(BIN)/zirelia train luna
 	@$(BIN)/zirelia lora choose luna --use --report home/luna.html
-	@$(BIN)/zirelia pocket prove luna persona/luna/lora/luna.safetensors --sheet home/luna-proof.png
+	@$(BIN)/zirelia pocket prove luna --sheet home/luna-proof.png
 	@$(BIN)/zirelia produce --persona luna
 
 test: $(VENV)/.dev  ## every test

@@ -206,7 +206,7 @@ def test_the_chosen_one_is_kept_with_its_card_and_the_pack_left_alone(zirelia, j
     assert "step 100 at scale 0.8: earliest" in said.out
     assert (home / "page.html").read_text() == f"page of {home}"
     card = zirelia("lora", "card", "mira", "--json").json
-    assert (card["licences"], card["generators"], card["scores"]["identity"]) == (["CC0"], ["pocket"], 0.82)
+    assert (card["licences"], card["generators"], card["scores"]["identity"]) == (["Apache-2.0", "CC0"], ["pocket"], 0.82)
     assert card["consent"]["fictional"]
     assert (home / "persona" / "mira" / "persona.yaml").read_text() == before
 

@@ -64,21 +64,22 @@ def _print_table(kept: tuple[KeptLora, ...], worn: dict[str, tuple[str, ...]]) -
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="dim", padding=(0, 2))
+    table = Table(box=None, header_style="dim", padding=(0, 1))
     for heading in ("name", "hash", "trigger", "base"):
-        table.add_column(heading)
-    for heading in ("rank", "identity", "leaked"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, no_wrap=True)
+    for heading in ("rank", "scale", "identity", "leaked"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("in use by")
     for each in kept:
         card, scores = each.card, each.card.scores
         table.add_row(
             card.name,
-            card.sha256[:12],
+            card.sha256[:8],
             card.trigger or "–",
             Text(card.base_model),
             str(card.rank),
-            f"{scores.identity:.3f} at {scores.scale:g}" if scores else "–",
+            f"{scores.scale:g}" if scores else "–",
+            f"{scores.identity:.3f}" if scores else "–",
             f"{scores.leaked:.0%}" if scores and scores.leaked is not None else "–",
             ", ".join(worn.get(card.sha256, ())) or "–",
         )

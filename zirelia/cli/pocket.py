@@ -179,13 +179,15 @@ def gate(loras: tuple[str, ...], base: Path | None, sheets: Path | None, as_json
 
 @pocket.command()
 @click.argument("name")
-@click.argument("lora", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("lora", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--trigger", help="The word that calls up the face; the one that the LoRA's file names when left out.")
-@click.option("--scale", default=1.0, show_default=True, type=click.FloatRange(0, 2), help="How strongly it is worn.")
+@click.option("--scale", type=click.FloatRange(0, 2), help="How strongly it is worn; as the pack says, or 1.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the pictures as a PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def prove(name: str, lora: Path, trigger: str | None, scale: float, sheet: Path | None, as_json: bool) -> None:
-    """Hold a LoRA against drawings of the true character, in settings that its dataset left out."""
+def prove(name: str, lora: Path | None, trigger: str | None, scale: float | None, sheet: Path | None, as_json: bool) -> None:
+    """Hold a LoRA, or the one in the character's pack, against drawings of the true character, in settings that its dataset
+    left out.
+    """
     from zirelia.files import whole_file
     from zirelia.pocket.looks import LooksEncoder
     from zirelia.pocket.proof import prove as proven
@@ -193,10 +195,12 @@ def prove(name: str, lora: Path, trigger: str | None, scale: float, sheet: Path 
     from zirelia.safetensors_header import read_header
     from zirelia.sheets import Row, contact_sheet
 
+    if lora is None:
+        lora, scale = _worn_by(name, scale)
     word = trigger or read_header(lora).metadata.get("modelspec.trigger_phrase", "")
     if not word:
         raise click.BadParameter("the file names no trigger word; give it with --trigger")
-    proof = proven(name, word, lora, pipeline_dir(), LooksEncoder.load(looks_path()), scale=scale)
+    proof = proven(name, word, lora, pipeline_dir(), LooksEncoder.load(looks_path()), scale=1.0 if scale is None else scale)
     if sheet is not None:
         across = len(proof.settings)
         rows = [
@@ -215,3 +219,15 @@ def prove(name: str, lora: Path, trigger: str | None, scale: float, sheet: Path 
         taken = f"{line.above(proof.threshold):.0%} taken for {name}"
         click.echo(f"  {line.name:12}  identity median {line.median:.3f}, 10th percentile {line.tenth:.3f}, {taken}")
     click.echo(f"  {proof.share:.0%} of real pictures; {proof.leaked:.0%} leaked without the trigger word")
+
+
+def _worn_by(name: str, scale: float | None) -> tuple[Path, float]:
+    """The weights in the character's pack, and the scale at which they are worn."""
+    from zirelia.definitions.personas import load_persona
+    from zirelia.errors import NotFound
+
+    pack = load_persona(name)
+    path, worn = pack.lora_path(), pack.persona.lora
+    if path is None or worn is None or not path.is_file():
+        raise NotFound(f"the pack of '{name}' has no LoRA", hint=f"zirelia lora choose {name} --use, or name the file")
+    return path, worn.scale if scale is None else scale

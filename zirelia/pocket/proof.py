@@ -118,7 +118,8 @@ def prove(
         raise ConfigurationError(f"{name} is not a held-out character", hint=f"one of {', '.join(HELD_OUT)}")
     who, shots = HELD_OUT[name], unseen_shots(settings)
     draw = random.Random(5)  # noqa: S311
-    references = [render(who, random_shot(draw), SIZE) for _ in range(REFERENCES)]
+    true = [*shots, *(random_shot(draw) for _ in range(REFERENCES - len(shots)))]
+    references = [render(who, shot, SIZE) for shot in true]
     vectors = looks.embed(references)
     middle = _unit(vectors.mean(0))
     named = [caption(who, shot, trigger=trigger) for shot in shots]

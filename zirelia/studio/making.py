@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from zirelia.workflow.dataset import Built
 
 Where = Literal["here", "replicate"]
-POCKET_SCALES = (0.8, 0.9, 1.0)
-"""Scales at which checkpoints of the pocket model are judged: between .8 and 1 its LoRAs change more than large ones do."""
+POCKET_SCALES = (0.9, 1.0)
+"""Scales at which checkpoints of the pocket model are judged: at .8 its LoRAs have lost the face already."""
 
 
 def trainee(studio: Studio, name: str) -> Persona:

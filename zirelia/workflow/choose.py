@@ -161,9 +161,9 @@ def _may_pass(each: Measured, floors: Floors, leaks: int | None) -> bool:
 
 
 def _near_best(measured: Sequence[Measured]) -> set[tuple[int, float]]:
-    best = max(measured, key=lambda each: each.identity)
-    line = best.identity - WITHIN_ERRORS * best.error
-    return {(each.step, each.scale) for each in measured if each.identity >= line}
+    best = max(measured, key=lambda each: each.mean)
+    line = best.mean - WITHIN_ERRORS * best.error
+    return {(each.step, each.scale) for each in measured if each.mean >= line}
 
 
 def _one_training(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
