@@ -22,7 +22,7 @@ from zirelia.domain.lora import Checkpoint, LoraChoice
 from zirelia.domain.persona import Kind, Persona
 from zirelia.domain.trigger import trigger_complaints
 from zirelia.errors import ConfigurationError, NotFound, ZireliaError
-from zirelia.files import whole_file
+from zirelia.files import sweep, whole_file
 from zirelia.store.datasets import DatasetFiles
 from zirelia.store.loras import LoraLibrary
 from zirelia.studio import adapters, face_adapters
@@ -106,15 +106,18 @@ def keep_references(studio: Studio, name: str, built: Built) -> tuple[str, ...]:
         return ()
     folder = dataset_folder(studio, name)
     names = []
-    for one in held_aside(built.rejected):
-        # the candidate's own name: made again after a kill it is the same, and no picture of somebody's has it
-        target = f"references/{Path(one.path).name}"
-        with whole_file(pack / target) as part:
-            part.write_bytes(folder.read(one))
-        names.append(target)
-    if names:
-        set_references(pack / "persona.yaml", names)
-        studio.forget_pack(name)
+    with folder.writing():
+        sweep(pack)
+        sweep(pack / "references")
+        for one in held_aside(built.rejected):
+            # the candidate's own name: made again after a kill it is the same, and no picture of somebody's has it
+            target = f"references/{Path(one.path).name}"
+            with whole_file(pack / target) as part:
+                part.write_bytes(folder.read(one))
+            names.append(target)
+        if names:
+            set_references(pack / "persona.yaml", names)
+            studio.forget_pack(name)
     return tuple(names)
 
 
