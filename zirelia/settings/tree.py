@@ -174,6 +174,7 @@ class TrainingSettings(Group):
     profile: Literal["auto", "cpu", "8gb", "12gb", "16gb", "24gb", "40gb"] = Field(
         default="auto", description="memory profile: sets what of the base is made smaller"
     )
+    tensorboard: bool = Field(default=False, description="1 writes event files for TensorBoard beside each training")
     trainer_version: str | None = Field(
         default=None, pattern=r"^[\w.-]+/[\w.-]+:[0-9a-f]{64}$", description="Replicate's trainer: owner/name:version"
     )

@@ -109,7 +109,7 @@ def base_family(base: str) -> str:
 
 
 def local_trainer(
-    plan: TrainingPlan, *, kind: str, base: str | None, profile: str, scratch: Path, samples: Sequence[str]
+    plan: TrainingPlan, *, kind: str, base: str | None, profile: str, scratch: Path, samples: Sequence[str], tensorboard: bool
 ) -> Trainer:
     """Training on this machine. `scratch` receives the pictures of other people that the pocket base is preserved on.
 
@@ -130,13 +130,14 @@ def local_trainer(
             other_pictures(scratch / "others"),
             base_model="pocket-flux",
             samples=samples,
+            tensorboard=tensorboard,
         )
     if base is None or not Path(base).is_dir():
         raise ConfigurationError(
             f"the base model {base} is not a folder on this machine",
             hint="download it and set ZIRELIA_TRAINING_BASE to its folder, or train with --where replicate",
         )
-    return LocalTrainer(Path(base), profile_named(profile).fit(plan), samples=samples)
+    return LocalTrainer(Path(base), profile_named(profile).fit(plan), samples=samples, tensorboard=tensorboard)
 
 
 def replicate_trainer(settings: Settings, plan: TrainingPlan) -> Trainer:

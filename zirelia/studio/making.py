@@ -176,6 +176,7 @@ def train_kit(
             profile=profile or settings.training.profile,
             scratch=training_folder(studio, name),
             samples=_samples(trainee(studio, own)) if plan.sample_every else (),
+            tensorboard=settings.training.tensorboard,
         )
     return TrainKit(
         store=studio.store,
