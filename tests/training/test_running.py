@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -241,6 +241,15 @@ def test_a_damaged_status_is_named_and_a_finished_run_marked(tmp_path: Path) -> 
     assert (read_status(tmp_path).state, read_status(tmp_path).step) == ("done", 10)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Python's own handler, which a process that was started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_signal_is_not_held_back(tmp_path: Path) -> None:
     with Stops(tmp_path) as stops:
         os.kill(os.getpid(), signal.SIGINT)
