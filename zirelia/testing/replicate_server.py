@@ -13,30 +13,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import secrets
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any, Literal
 
-from zirelia.testing.http_peer import LoopbackPeer, Reply, Request
+from zirelia.testing.http_peer import Reply, Request
+from zirelia.testing.replicate_account import ReplicateAccount, Route, missing, model_shape, problem, version_shape
 from zirelia.testing.replicate_schemas import FLUX_SCHEMA
 
 Place = Literal["create", "get", "list", "schema", "cancel", "upload", "uploads", "file"]
 Ending = Literal["succeeded", "failed", "canceled", "never"]
 Shape = Literal["list", "string", "mapping", "data", "nothing", "text", "outside"]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One wrong answer. `after`: the request still takes effect, only its answer is lost or wrong."""
-
-    reply: Reply
-    after: bool = False
 
 
 @dataclass
@@ -45,7 +36,7 @@ class _Prediction:
     looks: int = 0
 
 
-class ReplicateServer(LoopbackPeer):
+class ReplicateServer(ReplicateAccount[Place]):
     """One account with one model.
 
     Args:
@@ -56,6 +47,8 @@ class ReplicateServer(LoopbackPeer):
         schema: its inputs, see `replicate_schemas`; what they require is required.
         model: its name.
     """
+
+    public = frozenset({"file"})
 
     def __init__(
         self,
@@ -70,7 +63,6 @@ class ReplicateServer(LoopbackPeer):
         super().__init__()
         self.picture, self.media_type, self.looks, self.official = picture, media_type, looks, official
         self.schema = dict(schema)
-        self.token = "r8_" + secrets.token_hex(8)
         self.model = model
         self.version_id = secrets.token_hex(32)
         self.ending: Ending = "succeeded"
@@ -79,7 +71,6 @@ class ReplicateServer(LoopbackPeer):
         self.uploads: list[bytes] = []
         self.file_life = timedelta(days=1)
         self._stored: list[dict[str, Any]] = []
-        self._faults: dict[str, deque[Fault]] = {}
         self._predictions: dict[str, _Prediction] = {}
 
     @property
@@ -96,42 +87,7 @@ class ReplicateServer(LoopbackPeer):
         """What was created, oldest first, as the API would show it."""
         return tuple(entry.body for entry in self._predictions.values())
 
-    def fail(
-        self,
-        place: Place,
-        *,
-        status: int = 500,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        after: bool = False,
-        silent: bool = False,
-        times: int = 1,
-        announced: int | None = None,
-        media_type: str = "application/problem+json",
-    ) -> None:
-        """Scripts wrong answers for the next `times` requests at `place`; see `Fault` and `Reply`."""
-        said = json.dumps({"title": "Fault", "detail": f"scripted {status}", "status": status}).encode()
-        reply = Reply(status, said if body is None else body, media_type, headers or {}, announced, silent)
-        self._faults.setdefault(place, deque()).extend([Fault(reply, after)] * times)
-
-    def answer(self, request: Request) -> Reply:
-        place, reply = self._route(request)
-        if place == "file":
-            return self._faulty(place, reply)
-        if request.headers.get("authorization") != f"Bearer {self.token}":
-            return _problem(401, "You did not pass a valid authentication token")
-        return self._faulty(place, reply)
-
-    def _faulty(self, place: str, reply: Any) -> Reply:
-        waiting = self._faults.get(place)
-        if not waiting:
-            return _reply(reply())
-        fault = waiting.popleft()
-        if fault.after:
-            reply()
-        return fault.reply
-
-    def _route(self, request: Request) -> tuple[str, Any]:
+    def route(self, request: Request) -> Route:
         method, path = request.method, request.path
         if path.startswith("/files/"):
             return "file", lambda: Reply(200, self.picture, self.media_type)
@@ -154,17 +110,17 @@ class ReplicateServer(LoopbackPeer):
             known = self._predictions.get(match[1])
             if known is not None:
                 return ("cancel", lambda: self._cancel(known)) if match[2] else ("get", lambda: self._look(known))
-        return "get", lambda: _problem(404, "The requested resource could not be found.")
+        return "get", missing
 
     def _create(self, request: Request, *, by_name: bool) -> Reply:
         if by_name and not self.official:
-            return _problem(404, "The requested resource could not be found.")
+            return missing()
         body = request.json()
         if not by_name and body.get("version") != self.version_id:
-            return _problem(422, "Invalid version or not permitted")
-        missing = [name for name in self._required() if not body.get("input", {}).get(name)]
-        if missing:
-            return _problem(422, f"- input: {missing[0]} is required")
+            return problem(422, "Invalid version or not permitted")
+        lacking = [name for name in self._required() if not body.get("input", {}).get(name)]
+        if lacking:
+            return problem(422, f"- input: {lacking[0]} is required")
         made = self.plant(body["input"])
         return Reply.json(made, 201)
 
@@ -232,7 +188,7 @@ class ReplicateServer(LoopbackPeer):
     def _upload(self, request: Request) -> Reply:
         part = next(iter(_form(request)), None)
         if part is None:
-            return _problem(422, "content is required")
+            return problem(422, "content is required")
         content = part.get_payload(decode=True)
         self.uploads.append(content)
         identity, now = secrets.token_hex(8), datetime.now(UTC)
@@ -252,31 +208,10 @@ class ReplicateServer(LoopbackPeer):
         return Reply.json(stored, 201)
 
     def _model(self, path: str) -> Reply:
-        version = {
-            "id": self.version_id,
-            "created_at": "2026-01-01T00:00:00Z",
-            "cog_version": "0.16.0",
-            "openapi_schema": self.schema,
-        }
+        version = version_shape(self.version_id, self.schema)
         if "/versions/" in path:
             return Reply.json(version)
-        owner, name = self.model.split("/")
-        return Reply.json(
-            {
-                "url": f"https://replicate.com/{self.model}",
-                "owner": owner,
-                "name": name,
-                "description": None,
-                "visibility": "private",
-                "github_url": None,
-                "paper_url": None,
-                "license_url": None,
-                "run_count": self.paid,
-                "cover_image_url": None,
-                "default_example": None,
-                "latest_version": version,
-            }
-        )
+        return Reply.json(model_shape(self.model, "private", version, runs=self.paid))
 
 
 def _form(request: Request) -> list[Any]:
@@ -284,15 +219,3 @@ def _form(request: Request) -> list[Any]:
     head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
     message = message_from_bytes(head + request.body, policy=policy.HTTP)
     return [part for part in message.iter_parts() if part.get_filename()] if message.is_multipart() else []
-
-
-def _reply(value: Any) -> Reply:
-    if not isinstance(value, Reply):
-        raise TypeError(f"a route answered {type(value).__name__}")
-    return value
-
-
-def _problem(status: int, detail: str) -> Reply:
-    return Reply(
-        status, json.dumps({"title": "Fault", "detail": detail, "status": status}).encode(), "application/problem+json"
-    )

@@ -11,16 +11,14 @@ Follows https://replicate.com/docs/reference/http. It trains nothing: every trai
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from zirelia.testing.http_peer import LoopbackPeer, Reply, Request
+from zirelia.testing.http_peer import Reply, Request
+from zirelia.testing.replicate_account import ReplicateAccount, Route, missing, model_shape, problem, version_shape
 
 Place = Literal["create", "get", "list", "version", "model", "make", "cancel", "upload", "file", "weights"]
 Ending = Literal["succeeded", "failed", "canceled", "never"]
@@ -59,15 +57,7 @@ FLUX_TRAINING_SCHEMA: dict[str, Any] = {
 _PAGE = 3
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One wrong answer. `after`: the request still takes effect, only its answer is lost or wrong."""
-
-    reply: Reply
-    after: bool = False
-
-
-class ReplicateTrainingServer(LoopbackPeer):
+class ReplicateTrainingServer(ReplicateAccount[Place]):
     """One account with one trainer in the public catalogue and no model of its own yet.
 
     Args:
@@ -75,6 +65,8 @@ class ReplicateTrainingServer(LoopbackPeer):
         media_type: their type as the file server says it.
         looks: how often a training is looked at before it ends.
     """
+
+    public = frozenset({"weights"})
 
     def __init__(
         self,
@@ -86,7 +78,6 @@ class ReplicateTrainingServer(LoopbackPeer):
     ) -> None:
         super().__init__()
         self.weights, self.media_type, self.looks, self.schema = weights, media_type, looks, dict(schema)
-        self.token = "r8_" + secrets.token_hex(8)
         self.trainer_model, self.version_id = "ostris/flux-dev-lora-trainer", secrets.token_hex(32)
         self.ending: Ending = "succeeded"
         self.error = "CUDA out of memory"
@@ -94,7 +85,6 @@ class ReplicateTrainingServer(LoopbackPeer):
         self.output: Any = None
         self.models: dict[str, str] = {}
         self.uploads: dict[str, bytes] = {}
-        self._faults: dict[str, deque[Fault]] = {}
         self._trainings: dict[str, dict[str, Any]] = {}
         self._looked: dict[str, int] = {}
 
@@ -112,40 +102,10 @@ class ReplicateTrainingServer(LoopbackPeer):
         """What was created, oldest first, as the API would show it."""
         return tuple(self._trainings.values())
 
-    def fail(
-        self,
-        place: Place,
-        *,
-        status: int = 500,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        after: bool = False,
-        silent: bool = False,
-        times: int = 1,
-        announced: int | None = None,
-        media_type: str = "application/problem+json",
-    ) -> None:
-        """Scripts wrong answers for the next `times` requests at `place`; see `Fault` and `Reply`."""
-        said = json.dumps({"title": "Fault", "detail": f"scripted {status}", "status": status}).encode()
-        reply = Reply(status, said if body is None else body, media_type, headers or {}, announced, silent)
-        self._faults.setdefault(place, deque()).extend([Fault(reply, after)] * times)
-
-    def answer(self, request: Request) -> Reply:
-        place, reply = self._route(request)
-        if place != "weights" and request.headers.get("authorization") != f"Bearer {self.token}":
-            return _problem(401, "You did not pass a valid authentication token")
-        waiting = self._faults.get(place)
-        if not waiting:
-            return reply()
-        fault = waiting.popleft()
-        if fault.after:
-            reply()
-        return fault.reply
-
-    def _route(self, request: Request) -> tuple[str, Callable[[], Reply]]:
+    def route(self, request: Request) -> Route:
         method, path = request.method, request.path
         trainer = f"/v1/models/{self.trainer_model}"
-        fixed: dict[tuple[str, str], tuple[str, Callable[[], Reply]]] = {
+        fixed: dict[tuple[str, str], Route] = {
             ("GET", "/weights.tar"): ("weights", lambda: Reply(200, self.weights, self.media_type)),
             ("POST", f"{trainer}/versions/{self.version_id}/trainings"): ("create", lambda: self._create(request)),
             ("GET", f"{trainer}/versions/{self.version_id}"): ("version", lambda: Reply.json(self._version())),
@@ -156,7 +116,7 @@ class ReplicateTrainingServer(LoopbackPeer):
         }
         return fixed.get((method, path)) or self._by_id(method, path)
 
-    def _by_id(self, method: str, path: str) -> tuple[str, Callable[[], Reply]]:
+    def _by_id(self, method: str, path: str) -> Route:
         if match := re.fullmatch(r"/v1/trainings/(\w+)(/cancel)?", path):
             known = self._trainings.get(match[1])
             if known is not None:
@@ -171,15 +131,15 @@ class ReplicateTrainingServer(LoopbackPeer):
             name = match[1]
             if name in self.models:
                 return "model", lambda: Reply.json(self._model(name, self.models[name], None))
-            return "model", _missing
-        return "get", _missing
+            return "model", missing
+        return "get", missing
 
     def _create(self, request: Request) -> Reply:
         body = request.json()
         if body.get("destination") not in self.models:
-            return _problem(404, "The destination does not exist")
+            return problem(404, "The destination does not exist")
         if not body.get("input", {}).get("input_images"):
-            return _problem(422, "- input: input_images is required")
+            return problem(422, "- input: input_images is required")
         return Reply.json(self.plant(body["input"], body["destination"]), 201)
 
     def plant(self, inputs: Mapping[str, Any], destination: str, *, age: timedelta = timedelta()) -> dict[str, Any]:
@@ -250,7 +210,7 @@ class ReplicateTrainingServer(LoopbackPeer):
         body = request.json()
         name = f"{body['owner']}/{body['name']}"
         if name in self.models:
-            return _problem(409, "A model with that name and owner already exists")
+            return problem(409, "A model with that name and owner already exists")
         self.models[name] = body["visibility"]
         return Reply.json(self._model(name, body["visibility"], None), 201)
 
@@ -260,7 +220,7 @@ class ReplicateTrainingServer(LoopbackPeer):
         return Reply.json(self._stored(identity), 201)
 
     def _file(self, identity: str) -> Reply:
-        return Reply.json(self._stored(identity)) if identity in self.uploads else _missing()
+        return Reply.json(self._stored(identity)) if identity in self.uploads else missing()
 
     def _stored(self, identity: str) -> dict[str, Any]:
         return {
@@ -277,41 +237,12 @@ class ReplicateTrainingServer(LoopbackPeer):
         }
 
     def _version(self) -> dict[str, Any]:
-        return {
-            "id": self.version_id,
-            "created_at": "2026-01-01T00:00:00Z",
-            "cog_version": "0.16.0",
-            "openapi_schema": self.schema,
-        }
+        return version_shape(self.version_id, self.schema)
 
     def _model(self, model: str, visibility: str, version: dict[str, Any] | None) -> dict[str, Any]:
-        owner, name = model.split("/")
-        return {
-            "url": f"https://replicate.com/{model}",
-            "owner": owner,
-            "name": name,
-            "description": None,
-            "visibility": visibility,
-            "github_url": None,
-            "paper_url": None,
-            "license_url": None,
-            "run_count": self.paid,
-            "cover_image_url": None,
-            "default_example": None,
-            "latest_version": version,
-        }
+        return model_shape(model, visibility, version, runs=self.paid)
 
 
 def _stamp(moment: datetime) -> str:
     """Nanoseconds, as the API writes them."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
-
-
-def _missing() -> Reply:
-    return _problem(404, "The requested resource could not be found.")
-
-
-def _problem(status: int, detail: str) -> Reply:
-    return Reply(
-        status, json.dumps({"title": "Fault", "detail": detail, "status": status}).encode(), "application/problem+json"
-    )
