@@ -10,11 +10,10 @@ and another character described. It measures likeness with the looks encoder; wh
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -22,6 +21,7 @@ from PIL import Image
 from zirelia.errors import ConfigurationError
 from zirelia.files import whole_file
 from zirelia.pocket.drawing import render
+from zirelia.pocket.easel import LENGTH, SIZE, middle, painted, somebody_else, worn
 from zirelia.pocket.world import (
     EXPRESSIONS,
     FRAMINGS,
@@ -31,13 +31,13 @@ from zirelia.pocket.world import (
     Character,
     WorldShot,
     caption,
-    random_character,
     random_shot,
 )
 from zirelia.sheets import Row, contact_sheet
 
 if TYPE_CHECKING:
     from diffusers import FluxPipeline
+    from numpy.typing import NDArray
 
     from zirelia.pocket.looks import LooksEncoder
 
@@ -134,8 +134,8 @@ def evaluate(
     base: Path,
     looks: LooksEncoder,
     *,
-    size: int = 128,
-    length: int = 48,
+    size: int = SIZE,
+    length: int = LENGTH,
     prompts: int = PROMPTS,
     seeds: int = SEEDS,
     sheets: Path | None = None,
@@ -164,34 +164,22 @@ class _Booth:
         who = HELD_OUT[one.character]
         named = [caption(who, shot, trigger=one.trigger) for shot in self.shots]
         unnamed = [prompt.replace(f"{one.trigger} ", "a ") for prompt in named]
-        others = [caption(_other(who, i), shot) for i, shot in enumerate(self.shots)]
+        others = [caption(somebody_else(who, i), shot) for i, shot in enumerate(self.shots)]
         pictures = {"truth": [render(who, shot, self.size) for shot in self.shots]}
-        with _worn(self.pipeline, one.lora):
+        with worn(self.pipeline, one.lora):
             for question, prompts in zip(QUESTIONS[1:], (named, unnamed, others), strict=True):
-                pictures[question] = self._paint(prompts)
+                pictures[question] = painted(self.pipeline, prompts, seeds=self.seeds, size=self.size, length=self.length)
         self_image = self._reference(who)
         if sheets is not None:
             self._show(one, pictures, self_image, sheets)
         return [self._score(one.character, question, images, self_image) for question, images in pictures.items()]
 
-    def _paint(self, prompts: list[str]) -> list[Image.Image]:
-        from zirelia.pocket.flux import paint
-
-        painted: list[Image.Image] = []
-        for seed in range(self.seeds):
-            numbers = [1000 * seed + i for i in range(len(prompts))]
-            painted += paint(self.pipeline, prompts, numbers, size=self.size, length=self.length)
-        return painted
-
-    def _reference(self, who: Character) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _reference(self, who: Character) -> NDArray[np.float32]:
         rng = random.Random(6)  # noqa: S311
         vectors = self.looks.embed([render(who, random_shot(rng), self.size) for _ in range(REFERENCES)])
-        mean: np.ndarray[Any, np.dtype[np.float32]] = vectors.mean(0)
-        return mean / np.linalg.norm(mean)
+        return middle(vectors)
 
-    def _score(
-        self, character: str, question: str, images: list[Image.Image], reference: np.ndarray[Any, np.dtype[np.float32]]
-    ) -> Score:
+    def _score(self, character: str, question: str, images: list[Image.Image], reference: NDArray[np.float32]) -> Score:
         likeness = self.looks.embed(images) @ reference
         told = self.looks.attributes(images)
         wanted = [self.shots[i % len(self.shots)] for i in range(len(images))]
@@ -208,7 +196,7 @@ class _Booth:
         self,
         one: Trained,
         pictures: dict[str, list[Image.Image]],
-        reference: np.ndarray[Any, np.dtype[np.float32]],
+        reference: NDArray[np.float32],
         sheets: Path,
     ) -> None:
         rows = []
@@ -220,16 +208,3 @@ class _Booth:
             )
         with whole_file(sheets / f"{one.character}.png") as part:
             part.write_bytes(contact_sheet(rows, title=f"{one.character} ({one.trigger})", side=self.size))
-
-
-def _other(who: Character, number: int) -> Character:
-    return random_character(random.Random(300 + number), gender=who.gender)  # noqa: S311
-
-
-@contextmanager
-def _worn(pipeline: FluxPipeline, lora: Path) -> Iterator[None]:
-    pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name, adapter_name="gate", local_files_only=True)
-    try:
-        yield
-    finally:
-        pipeline.delete_adapters(["gate"])

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,11 @@ import numpy as np
 from zirelia.domain.fitting import left_unseen
 from zirelia.errors import ConfigurationError
 from zirelia.pocket.drawing import render
+from zirelia.pocket.easel import SIZE, middle, painted, somebody_else, worn
 from zirelia.pocket.vocabulary import DRAWN_WELL, shot_vocabulary
-from zirelia.pocket.world import CLOTHS, EXPRESSIONS, FRAMINGS, HELD_OUT, WorldShot, caption, random_character, random_shot
+from zirelia.pocket.world import CLOTHS, EXPRESSIONS, FRAMINGS, HELD_OUT, WorldShot, caption, random_shot
 
 if TYPE_CHECKING:
-    from diffusers import FluxPipeline
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 SETTINGS = 12
 SEEDS = 2
 REFERENCES = 16
-SIZE = 128
-LENGTH = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,40 +118,24 @@ def prove(
     true = [*shots, *(random_shot(draw) for _ in range(REFERENCES - len(shots)))]
     references = [render(who, shot, SIZE) for shot in true]
     vectors = looks.embed(references)
-    middle = _unit(vectors.mean(0))
+    truth = middle(vectors)
     named = [caption(who, shot, trigger=trigger) for shot in shots]
-    others = [random_character(random.Random(300 + n), gender=who.gender) for n in range(len(shots))]  # noqa: S311
+    others = [somebody_else(who, number) for number in range(len(shots))]
     asked = {
         "LoRA": named,
         "no trigger": [prompt.replace(f"{trigger} ", "a ", 1) for prompt in named],
         "other person": [caption(other, shot) for other, shot in zip(others, shots, strict=True)],
     }
     pipeline = load_pipeline(base)
-    painted = {"base": _painted(pipeline, named, seeds)}
-    pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name, adapter_name="proof", local_files_only=True)
-    pipeline.set_adapters(["proof"], [scale])
-    painted |= {line: _painted(pipeline, prompts, seeds) for line, prompts in asked.items()}
+    images = {"base": painted(pipeline, named, seeds=seeds)}
+    with worn(pipeline, lora, scale):
+        images |= {line: painted(pipeline, prompts, seeds=seeds) for line, prompts in asked.items()}
     lines = [Told("real", tuple(references), _each_against_the_others(vectors))]
     for line in (*asked, "base"):
-        scores = looks.embed(painted[line]) @ middle
-        lines.append(Told(line, tuple(painted[line]), tuple(float(score) for score in scores)))
+        scores = looks.embed(images[line]) @ truth
+        lines.append(Told(line, tuple(images[line]), tuple(float(score) for score in scores)))
     return Proof(tuple(lines), tuple((shot.scene, shot.light) for shot in shots), looks.threshold)
 
 
-def _painted(pipeline: FluxPipeline, prompts: Sequence[str], seeds: int) -> list[Image]:
-    from zirelia.pocket.flux import paint
-
-    return [
-        image
-        for seed in range(seeds)
-        for image in paint(pipeline, list(prompts), [1000 * seed + n for n in range(len(prompts))], size=SIZE, length=LENGTH)
-    ]
-
-
 def _each_against_the_others(vectors: NDArray[np.float32]) -> tuple[float, ...]:
-    return tuple(float(vector @ _unit(np.delete(vectors, n, axis=0).mean(0))) for n, vector in enumerate(vectors))
-
-
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return unit
+    return tuple(float(vector @ middle(np.delete(vectors, n, axis=0))) for n, vector in enumerate(vectors))

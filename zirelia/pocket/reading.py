@@ -21,6 +21,7 @@ from zirelia.errors import MediaError
 from zirelia.pictures import open_picture, upright_rgb
 from zirelia.pocket import world
 from zirelia.pocket.drawing import STILL, Pose, render
+from zirelia.pocket.easel import middle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,13 +149,7 @@ def _likeness(encoder: LooksEncoder, who: world.Character, images: Sequence[Imag
         render(who, replace(_NEUTRAL, seed=seed, framing=world.FRAMINGS[seed % len(world.FRAMINGS)]), 2 * SIZE)
         for seed in range(_SHOTS)
     ]
-    return float(_middle(encoder.embed(drawn)) @ _middle(encoder.embed(images)))
-
-
-def _middle(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    mean = vectors.mean(0)
-    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
-    return unit
+    return float(middle(encoder.embed(drawn)) @ middle(encoder.embed(images)))
 
 
 _NEUTRAL = world.WorldShot(
