@@ -20,7 +20,7 @@ def conflicts(settings: Settings) -> tuple[str, ...]:
     """Every contradiction, one sentence each; empty when there is none."""
     return tuple(
         sentence
-        for check in (_volume, _budget, _chat, _vision, _image, _edit, _hosted, _training, _offline)
+        for check in (_volume, _budget, _chat, _vision, _image, _edit, _critic, _hosted, _training, _offline)
         for sentence in check(settings)
     )
 
@@ -98,6 +98,16 @@ def _edit(settings: Settings) -> Iterator[str]:
         yield "ZIRELIA_EDIT_BACKEND=replicate needs REPLICATE_API_TOKEN"
     if edit.backend == "openai" and not (settings.openai.api_key or settings.openai.base_url):
         yield "ZIRELIA_EDIT_BACKEND=openai needs OPENAI_API_KEY"
+
+
+def _critic(settings: Settings) -> Iterator[str]:
+    critic = settings.critic
+    if critic.identity == "auraface" and critic.auraface is None:
+        yield "ZIRELIA_CRITIC_IDENTITY=auraface needs ZIRELIA_CRITIC_AURAFACE, the folder of its ONNX files"
+    if critic.identity == "dinov2" and critic.dinov2 is None:
+        yield "ZIRELIA_CRITIC_IDENTITY=dinov2 needs ZIRELIA_CRITIC_DINOV2, a hub name or a folder"
+    if critic.dinov2 is not None and critic.identity not in ("auto", "dinov2"):
+        yield f"ZIRELIA_CRITIC_DINOV2 and ZIRELIA_CRITIC_IDENTITY={critic.identity} contradict each other"
 
 
 def _training(settings: Settings) -> Iterator[str]:

@@ -25,7 +25,7 @@ from zirelia.settings.tree import CONFIG_NAME, Settings, leaves
 
 
 def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings, with `home` and the outbox made absolute.
+    """The settings, with `home`, the outbox and the critic's folders made absolute.
 
     Args:
         root: the folder of .env, and of config/ where it has one (else the shipped config/ is read); the current one.
@@ -135,12 +135,24 @@ def _expanded(name: str, folder: Path) -> Path:
 
 
 def _absolute(settings: Settings, root: Path) -> Settings:
-    home = (root / _expanded("ZIRELIA_HOME", settings.home)).resolve()
-    outbox = settings.channels.folder_outbox
-    channels = settings.channels.model_copy(
-        update={"folder_outbox": (root / _expanded("ZIRELIA_CHANNELS_FOLDER_OUTBOX", outbox)).resolve() if outbox else None}
+    def beside(name: str, folder: Path | None) -> Path | None:
+        return (root / _expanded(name, folder)).resolve() if folder else None
+
+    critic, channels = settings.critic, settings.channels
+    return settings.model_copy(
+        update={
+            "home": beside("ZIRELIA_HOME", settings.home),
+            "channels": channels.model_copy(
+                update={"folder_outbox": beside("ZIRELIA_CHANNELS_FOLDER_OUTBOX", channels.folder_outbox)}
+            ),
+            "critic": critic.model_copy(
+                update={
+                    "auraface": beside("ZIRELIA_CRITIC_AURAFACE", critic.auraface),
+                    "impostors": beside("ZIRELIA_CRITIC_IMPOSTORS", critic.impostors),
+                }
+            ),
+        }
     )
-    return settings.model_copy(update={"home": home, "channels": channels})
 
 
 def _unusable_folders(settings: Settings) -> list[str]:

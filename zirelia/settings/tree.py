@@ -187,6 +187,26 @@ class CriticSettings(Group):
     """The judge of every picture."""
 
     attempts: int = Field(default=3, ge=1, le=3, description="pictures made for one post at most; then it is held")
+    identity: Literal["auto", "looks", "dlib", "auraface", "dinov2"] = Field(
+        default="auto",
+        description="what measures the face; auto: looks for drawings, auraface with its folder, else dlib for photographs",
+    )
+    auraface: Path | None = Field(default=None, description="folder with AuraFace's ONNX files, for photographs")
+    dinov2: str | None = Field(
+        default=None, min_length=1, description="hub name or folder of a DINOv2, for drawings of a world of your own"
+    )
+    siglip: str | None = Field(
+        default=None,
+        min_length=1,
+        description="hub name or folder of a SigLIP, for scene, clothes and light without a vision model",
+    )
+    impostors: Path | None = Field(
+        default=None, description="folder with pictures of other people, from whom a photographed persona is told apart"
+    )
+    together: bool = Field(default=False, description="1 asks the vision model all questions of a picture in one call")
+    picture_usd: Dollars | None = Field(
+        default=None, description="US dollars that the questions about one picture may cost; what is left is not checked"
+    )
 
 
 class BudgetSettings(Group):
