@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from zirelia.domain.dataset import Box, Candidate, Dataset, Fault
+from zirelia.domain.box import Box
+from zirelia.domain.calibration import Calibration
+from zirelia.domain.dataset import Candidate, Dataset, Fault
 from zirelia.domain.decision import Decision
 from zirelia.domain.ledger import LedgerEntry
 from zirelia.domain.lora import Checkpoint, Lora, WornLora
@@ -106,6 +108,14 @@ class Embedder(Describable, Protocol):
         ...
 
 
+class LanguageIdentifier(Describable, Protocol):
+    """Tells in which language a text is written."""
+
+    def identify(self, text: str) -> tuple[str, float]:
+        """The ISO 639-1 code of the likeliest language and how sure it is, 0 to 1."""
+        ...
+
+
 # ---- images ------------------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +147,10 @@ class ImageMaker(Describable, Protocol):
 
     def estimate_usd(self, prompt: ImagePrompt) -> float: ...
 
+    def can_inpaint(self) -> bool:
+        """Whether `make` takes `within`."""
+        ...
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -144,10 +158,12 @@ class ImageMaker(Describable, Protocol):
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,
         progress: Progress,
     ) -> MadeImage:
-        """One picture. `beside` are further LoRAs worn with `lora`; `start_from` is an encoded picture for image-to-image;
+        """One picture. `beside` are further LoRAs worn with `lora`; `start_from` is an encoded picture for image-to-image, or
+        with `within` for drawing that part of it anew: far from the part, every pixel stays as it was;
         `call` remembers the id of what was created, so that a resumed call polls instead of paying again. Raises
         ProviderError, MediaError or ConfigurationError.
         """
@@ -240,6 +256,57 @@ class Instrument(Protocol):
 
 class Panel(Protocol):
     def examine(self, exhibit: Exhibit) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a picture. yaw: degrees that the head is turned, 0 towards the camera, positive towards the picture's right;
+    None when it cannot be told. embedding: a unit vector. certainty: that it is a face, in the detector's own unit.
+    """
+
+    box: Box
+    embedding: NDArray[np.float32]
+    yaw: float | None = None
+    certainty: float = 1.0
+
+
+class FaceReader(Describable, Protocol):
+    """Finds every face in a picture and measures whose it is."""
+
+    @property
+    def threshold(self) -> float:
+        """The cosine of two embeddings from which two faces are one person's, for people in general."""
+        ...
+
+    def faces(self, image: Image) -> Sequence[Face]:
+        """All faces, the largest first; none is an answer, not an error."""
+        ...
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """A vision model's answer to one question about one picture, kept so that nobody pays for it again."""
+
+    model: str
+    question: str
+    raw: str
+    cost_usd: float
+
+
+class CriticMemory(Protocol):
+    """What the critic need not measure or pay for twice. Keys are hashes of everything that decides the answer."""
+
+    def calibration(self, key: str) -> Calibration | None: ...
+
+    def keep_calibration(self, key: str, persona: str, calibration: Calibration) -> None:
+        """Stores or replaces it."""
+        ...
+
+    def answer(self, key: str) -> KeptAnswer | None: ...
+
+    def keep_answer(self, key: str, answer: KeptAnswer) -> None:
+        """Stores it; the same key again changes nothing."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -292,9 +292,11 @@ def test_the_same_shot_and_repairs_give_the_same_prompt(shot: Shot, repairs: lis
 
 REPAIRS = [
     (RepairKind.RAISE_LORA_SCALE, "", {}),
+    (RepairKind.LOWER_LORA_SCALE, "", {}),
     (RepairKind.CLOSER_FRAMING, "", {}),
     (RepairKind.NAME_FRAMING, "", {}),
     (RepairKind.NAME_FRAMING, "", {"framing": Framing.FULL_BODY}),
+    (RepairKind.NAME_FRAMING, "room above the head", {}),
     (RepairKind.NAME_FRAMING, "", {"framing": Framing.CLOSE_UP}),
     (RepairKind.ONE_PERSON, "", {}),
     (RepairKind.HIDE_HANDS, "", {}),
@@ -318,11 +320,11 @@ def test_each_repair_changes_the_picture_that_is_asked_for(kind: RepairKind, phr
 
 
 def test_every_kind_of_repair_is_in_the_table_or_acts_elsewhere() -> None:
-    # a new seed is the caller's argument; a note is given to the art director
-    assert {kind for kind, _, _ in REPAIRS} | {RepairKind.NEW_SEED, RepairKind.NOTE} == set(RepairKind)
+    # a new seed and the part to draw anew are the caller's arguments; a note is given to the art director
+    assert {kind for kind, _, _ in REPAIRS} | {RepairKind.NEW_SEED, RepairKind.NOTE, RepairKind.INPAINT} == set(RepairKind)
 
 
-@pytest.mark.parametrize("kind", [RepairKind.NEW_SEED, RepairKind.NOTE])
+@pytest.mark.parametrize("kind", [RepairKind.NEW_SEED, RepairKind.NOTE, RepairKind.INPAINT])
 def test_repairs_that_act_elsewhere_only_leave_a_note(kind: RepairKind) -> None:
     prompt = composed(repairs=[repair(kind)])
     assert (prompt.text, prompt.notes) == (composed().text, (f"{kind}: the critic said so",))
@@ -375,6 +377,25 @@ def test_what_a_repair_wants_to_see_no_more_goes_into_the_negative_prompt(kind: 
 def test_raising_the_scale_never_lowers_it(scale: float, times: int, expected: float) -> None:
     choice = LORA.model_copy(update={"scale": scale})
     assert composed(lora=choice, repairs=[repair(RepairKind.RAISE_LORA_SCALE)] * times).lora_scale == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("scale", "times", "expected"), [(1.0, 1, 0.9), (1.0, 9, 0.6), (0.65, 1, 0.6), (0.3, 2, 0.3), (2.0, 1, 1.9)]
+)
+def test_lowering_the_scale_never_raises_it(scale: float, times: int, expected: float) -> None:
+    choice = LORA.model_copy(update={"scale": scale})
+    assert composed(lora=choice, repairs=[repair(RepairKind.LOWER_LORA_SCALE)] * times).lora_scale == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [RepairKind.RAISE_LORA_SCALE, RepairKind.LOWER_LORA_SCALE])
+def test_without_a_lora_there_is_no_scale_to_change(kind: RepairKind) -> None:
+    assert composed(lora=None, repairs=[repair(kind)]).lora_scale == 1.0
+
+
+@pytest.mark.parametrize("phrase", ["", "full body"])
+def test_a_framing_that_was_ignored_is_spelled_out(phrase: str) -> None:
+    text = composed(changed(framing=Framing.FULL_BODY), repairs=[repair(RepairKind.NAME_FRAMING, phrase)]).text
+    assert "wide shot from a distance" in text
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(16, 24), (1, 2), (150, MAX_STEPS), (200, MAX_STEPS), (None, None)])

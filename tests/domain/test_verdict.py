@@ -17,7 +17,6 @@ from zirelia.domain.verdict import (
     RepairKind,
     Rubric,
     Verdict,
-    escalated,
     fold,
     outcome_of,
     repairs_for,
@@ -201,7 +200,9 @@ def test_repairs_come_from_failed_findings_once_in_their_order() -> None:
         finding(BRIEF, FAILED, repair=beach),
         finding(Criterion.LOOK, FAILED),
     ]
-    assert repairs_for(fold(seen, Rubric())) == (seed, hands, cafe, beach)
+    asked = [(r.kind, r.because, r.phrase, r.criterion) for r in repairs_for(fold(seen, Rubric()))]
+    wanted = zip((seed, hands, cafe, beach), (TECHNICAL, Criterion.ANATOMY, BRIEF, BRIEF), strict=True)
+    assert asked == [(r.kind, r.because, r.phrase, criterion) for r, criterion in wanted]
 
 
 @pytest.mark.parametrize("field", ["score", "threshold", "seconds", "cost_usd"])
@@ -211,11 +212,13 @@ def test_a_finding_holds_no_number_that_compares_with_nothing(field: str, value:
         finding(IDENTITY, PASSED, **{field: value})
 
 
-def test_emphasis_that_did_not_help_becomes_another_setting() -> None:
-    red = Repair(kind=RepairKind.EMPHASISE, phrase="red hoodie", because="no hoodie is seen")
-    place = Repair(kind=RepairKind.EMPHASISE, phrase="beach", because="no beach is seen")
-    seed = Repair(kind=RepairKind.NEW_SEED, because="blurred")
-    assert escalated((red, seed), ()) == (red, seed)
-    first, second, third = escalated((red, place, seed), (red,))
-    assert (first.kind, second, third) == (RepairKind.OTHER_SETTING, place, seed)
-    assert "no hoodie is seen" in first.because
+@pytest.mark.parametrize("aspect", ["minor", "real person", "real_person", "Violence"])
+@pytest.mark.parametrize("rubric", [Rubric(), Rubric(must_check=frozenset(), advisory=frozenset({SAFETY}))])
+def test_what_no_rubric_may_wave_through_fails_and_holds(aspect: str, rubric: Rubric) -> None:
+    verdict = fold([*ALL_WELL, finding(SAFETY, FAILED, aspect=aspect)], rubric)
+    assert (verdict.passed, verdict.hold) == (False, True)
+    assert not fold([finding(SAFETY, PASSED, aspect=aspect)], rubric).hold
+
+
+def test_nudity_alone_does_not_hold_at_once() -> None:
+    assert not fold([*ALL_WELL, finding(SAFETY, FAILED, aspect="nudity")], Rubric()).hold

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zirelia.domain.dataset import Box, Dataset, Reference
+from zirelia.domain.box import Box
+from zirelia.domain.dataset import Dataset, Reference
 from zirelia.domain.persona import Consent
 from zirelia.pocket import weights
 from zirelia.training.plan import Targets, TrainingPlan

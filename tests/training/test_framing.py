@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from zirelia.domain.dataset import Box
+from zirelia.domain.box import Box
 from zirelia.errors import TrainingError
 from zirelia.training.framing import Frame, buckets_of, frame_picture
 from zirelia.training.masks import weights_of

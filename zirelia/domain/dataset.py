@@ -9,18 +9,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import TriggerWord
 from zirelia.domain.persona import Consent
 from zirelia.domain.value import Sha256, Slug, Text, Value
-
-
-class Box(Value):
-    """A rectangle in a picture, in shares of its width and height (0-1): the subject, or its face."""
-
-    left: float = Field(ge=0, le=1)
-    top: float = Field(ge=0, le=1)
-    right: float = Field(ge=0, le=1)
-    bottom: float = Field(ge=0, le=1)
 
 
 class FaultKind(StrEnum):

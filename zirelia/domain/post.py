@@ -17,6 +17,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from zirelia.domain.shot import Attempt, Shot
+from zirelia.domain.text_remark import Remark
 from zirelia.domain.value import Instant, Slug, Text, Value
 from zirelia.errors import IllegalTransition
 
@@ -70,12 +71,18 @@ class Brief(Value):
 
 
 class Draft(Value):
-    """The text written. Hashtags without '#', in order of use."""
+    """The text written. Hashtags without '#', in order of use. remarks: what the text critic found when it last looked."""
 
     caption: Text
     hashtags: tuple[Text, ...] = ()
     alt_text: Text
     voice: Text = Field(default="model", description="which model wrote it; 'demo voice' where the embedded one did")
+    remarks: tuple[Remark, ...] = ()
+
+    def for_reader(self, disclosure: str | None = None) -> str:
+        """Caption, hashtags and the disclosure line, as a reader sees them."""
+        tags = " ".join(f"#{tag}" for tag in self.hashtags)
+        return "\n\n".join(part for part in (self.caption, tags, disclosure) if part)
 
 
 class Event(Value):
@@ -114,10 +121,7 @@ class Post(Value):
 
     def caption_for_reader(self) -> str:
         """Caption, hashtags and the disclosure line, as a reader sees them."""
-        if self.draft is None:
-            return ""
-        tags = " ".join(f"#{tag}" for tag in self.draft.hashtags)
-        return "\n\n".join(part for part in (self.draft.caption, tags, self.disclosure) if part)
+        return "" if self.draft is None else self.draft.for_reader(self.disclosure)
 
 
 def move(post: Post, to: PostState, *, at: datetime, actor: str, because: str | None = None) -> tuple[Post, Event]:

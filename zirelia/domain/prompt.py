@@ -21,6 +21,7 @@ from zirelia.domain.shot import Framing, ImagePrompt, Shot, ShotVocabulary
 from zirelia.domain.verdict import Repair, RepairKind
 
 MAX_LORA_SCALE = 1.4
+MIN_LORA_SCALE = 0.6
 LORA_SCALE_STEP = 0.1
 
 _FRAMING_NAMED = {
@@ -78,8 +79,8 @@ def compose(
     negative: list[str] = []
     scale = lora.scale if lora else 1.0
     for repair in repairs:
-        if repair.kind is RepairKind.RAISE_LORA_SCALE:
-            scale = max(scale, min(MAX_LORA_SCALE, round(scale + LORA_SCALE_STEP, 2)))
+        if repair.kind in {RepairKind.RAISE_LORA_SCALE, RepairKind.LOWER_LORA_SCALE}:
+            scale = _rescaled(scale, repair.kind) if lora else scale
         elif repair.kind is RepairKind.MORE_STEPS:
             steps = min(MAX_STEPS, round(steps * 1.5)) if steps else None
         elif repair.kind is RepairKind.REMOVE_WORDS:
@@ -100,6 +101,13 @@ def compose(
         notes=tuple(notes),
         shot=shot,
     )
+
+
+def _rescaled(scale: float, kind: RepairKind) -> float:
+    """One step up or down; a scale that a person set beyond the limits stays where it is."""
+    if kind is RepairKind.RAISE_LORA_SCALE:
+        return max(scale, min(MAX_LORA_SCALE, round(scale + LORA_SCALE_STEP, 2)))
+    return min(scale, max(MIN_LORA_SCALE, round(scale - LORA_SCALE_STEP, 2)))
 
 
 def repair_shot(
@@ -213,7 +221,8 @@ def _to_raise(repair: Repair, framing: Framing) -> str:
         case RepairKind.ONE_PERSON:
             return "alone"
         case RepairKind.NAME_FRAMING:
-            return _FRAMING_INSISTED[framing]
+            named = "" if repair.phrase in set(Framing) else repair.phrase
+            return named or _FRAMING_INSISTED[framing]
         case RepairKind.SAFER_WORDING:
             return "fully clothed"
         case _:

@@ -14,6 +14,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from zirelia.domain.box import Box
 from zirelia.domain.value import Text, Value
 
 
@@ -29,6 +30,10 @@ class Criterion(StrEnum):
     NOVELTY = "novelty"
 
 
+NEVER_RETRIED = frozenset({"minor", "minors", "real person", "real people", "violence"})
+"""Aspects of safety, as `spelled`, for which no further picture is drawn: the post is held, whatever the rubric says."""
+
+
 class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
@@ -40,6 +45,7 @@ class RepairKind(StrEnum):
 
     NEW_SEED = "new_seed"
     RAISE_LORA_SCALE = "raise_lora_scale"
+    LOWER_LORA_SCALE = "lower_lora_scale"
     CLOSER_FRAMING = "closer_framing"
     NAME_FRAMING = "name_framing"
     ONE_PERSON = "one_person"
@@ -49,20 +55,43 @@ class RepairKind(StrEnum):
     MORE_STEPS = "more_steps"
     SAFER_WORDING = "safer_wording"
     OTHER_SETTING = "other_setting"
+    INPAINT = "inpaint"
     NOTE = "note"
 
 
 class Repair(Value):
-    """One change for the next attempt. `phrase` is what to raise, name or remove; `because` quotes the finding."""
+    """One change for the next attempt.
+
+    phrase: what to raise, name or remove. because: quotes the finding. criterion and aspect: of the finding that asked for it;
+    empty for a person's wish. region: the part of the picture to be drawn anew, for INPAINT.
+    """
 
     kind: RepairKind
     because: Text
     phrase: str = ""
+    criterion: Criterion | None = None
+    aspect: str = ""
+    region: Box | None = None
+
+
+class Mend(Value):
+    """What became of one repair: whether the finding that asked for it had gone in the attempt that applied it.
+
+    gone: None when nobody could check the finding again.
+    """
+
+    kind: RepairKind
+    criterion: Criterion
+    aspect: str = ""
+    phrase: str = ""
+    gone: bool | None
 
 
 class Finding(Value):
     """One measured remark.
 
+    aspect: which part of the criterion it is about ("hair", "scene", "sharpness"); the same defect has the same criterion and
+    aspect in every attempt. region: where in the picture, when that is known.
     score and threshold share a unit that `instrument` defines (None when there is no number); `seconds` and `cost_usd` are
     what the remark took; `question` and `raw` keep what a vision model was asked and answered.
     """
@@ -73,6 +102,8 @@ class Finding(Value):
     explanation: Text
     score: float | None = None
     threshold: float | None = None
+    aspect: str = ""
+    region: Box | None = None
     repair: Repair | None = None
     seconds: float = Field(default=0.0, ge=0)
     cost_usd: float = Field(default=0.0, ge=0)
@@ -100,13 +131,14 @@ class Rubric(Value):
 
 
 class Verdict(Value):
-    """Pass or fail, why in one sentence, and everything that was found."""
+    """Pass or fail, why in one sentence, and everything that was found; `mends` says what the attempt's repairs achieved."""
 
     passed: bool
     explanation: Text
     findings: tuple[Finding, ...]
     score: float = Field(ge=0.0, le=1.0, description="orders the attempts of one post; says nothing across posts")
     hold: bool = False
+    mends: tuple[Mend, ...] = ()
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -137,7 +169,10 @@ def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
     does one that only some of its instruments could check.
     """
     outcomes = {criterion: outcome_of(criterion, findings) for criterion in Criterion}
-    failing = [c for c in Criterion if outcomes[c] is Outcome.FAILED and c not in rubric.advisory]
+    grave = any(map(_is_grave, findings))
+    # nobody's rubric makes these a mere remark
+    binding = set(Criterion) - rubric.advisory | ({Criterion.SAFETY} if grave else set())
+    failing = [c for c in Criterion if outcomes[c] is Outcome.FAILED and c in binding]
     open_questions = {f.criterion for f in findings if f.outcome is Outcome.NOT_CHECKED}
     unchecked = [
         c
@@ -160,25 +195,25 @@ def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
         explanation="; ".join(parts),
         findings=tuple(findings),
         score=sum(map(_margin, findings)) / len(findings) if findings else 0.0,
-        hold=any(c in rubric.hold_on for c in failing),
+        hold=grave or any(c in rubric.hold_on for c in failing),
     )
 
 
-def escalated(repairs: Sequence[Repair], earlier: Sequence[Repair]) -> tuple[Repair, ...]:
-    """The repairs, but where emphasis was tried before and did not help, another setting in its place."""
-    tried = {repair.phrase for repair in earlier if repair.kind is RepairKind.EMPHASISE}
-    return tuple(
-        Repair(kind=RepairKind.OTHER_SETTING, because=f"emphasis did not help: {repair.because}")
-        if repair.kind is RepairKind.EMPHASISE and repair.phrase in tried
-        else repair
-        for repair in repairs
-    )
+def spelled(aspect: str) -> str:
+    """The aspect in one spelling, whether its words were joined by spaces, hyphens or underscores."""
+    return " ".join(aspect.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def _is_grave(finding: Finding) -> bool:
+    failed = finding.criterion is Criterion.SAFETY and finding.outcome is Outcome.FAILED
+    return failed and spelled(finding.aspect) in NEVER_RETRIED
 
 
 def repairs_for(verdict: Verdict) -> tuple[Repair, ...]:
-    """The repairs that the failed findings ask for, without repetition, in the findings' order."""
+    """The repairs that the failed findings ask for, without repetition, in the findings' order, each naming its finding."""
     seen: dict[tuple[RepairKind, str], Repair] = {}
     for finding in verdict.failed:
         if finding.repair is not None:
-            seen.setdefault((finding.repair.kind, finding.repair.phrase), finding.repair)
+            asked = {"criterion": finding.criterion, "aspect": finding.aspect, "region": finding.region}
+            seen.setdefault((finding.repair.kind, finding.repair.phrase), finding.repair.model_copy(update=asked))
     return tuple(seen.values())

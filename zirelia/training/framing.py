@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from zirelia.domain.dataset import Box
+from zirelia.domain.box import Box
 from zirelia.errors import MediaError, TrainingError
 from zirelia.pictures import aspect_buckets, bucket_for, crop_box, load_picture
 from zirelia.training.plan import TrainingPlan

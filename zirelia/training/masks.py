@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from zirelia.domain.dataset import Box
+from zirelia.domain.box import Box
 from zirelia.training.framing import Frame, load
 
 if TYPE_CHECKING:
