@@ -16,7 +16,8 @@ from zirelia.critic.curation import SetCurator
 from zirelia.critic.likeness import likeness
 from zirelia.critic.safety import SafetyInstrument
 from zirelia.critic.sightings import LooksRecogniser
-from zirelia.domain.dataset import Box, FaultKind
+from zirelia.domain.box import Box
+from zirelia.domain.dataset import FaultKind
 from zirelia.domain.persona import Kind
 from zirelia.domain.shot import Framing, Shot
 from zirelia.domain.shotlist import Cell, Yaw

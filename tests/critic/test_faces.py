@@ -169,3 +169,23 @@ def test_without_the_extra_it_says_what_to_install(missing, monkeypatch):
     with pytest.raises(MissingExtra, match=r"zirelia\[faces\]"):
         FaceRecogniser().see([Image.new("RGB", (64, 64))])
     assert FaceRecogniser().threshold > 0.9
+
+
+@needs_dlib
+def test_the_yaw_of_photographs_and_their_mirror_images(recogniser, collins, hopper):
+    for picture in (collins, hopper):
+        (face,), (mirrored,) = recogniser.faces(picture), recogniser.faces(ImageOps.mirror(picture))
+        assert abs(face.yaw) < 15
+        assert mirrored.yaw == pytest.approx(-face.yaw, abs=15), "two readings, each right to some ten degrees"
+
+
+@needs_dlib
+def test_everybody_is_read_the_largest_first(recogniser, collins, hopper):
+    both = Image.new("RGB", (800, 450), "grey")
+    both.paste(collins, (400, 0))
+    both.paste(hopper, (0, 0))
+    first, second = recogniser.faces(both)
+    assert first.box.right < 0.5 < second.box.left
+    assert float(second.embedding @ recogniser.faces(collins)[0].embedding) > 0.97
+    assert first.certainty >= faces.DETECTED
+    assert recogniser.faces(Image.new("RGB", (300, 300), "white")) == ()

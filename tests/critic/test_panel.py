@@ -13,6 +13,7 @@ from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKi
 from zirelia.errors import BudgetExceeded, ConfigurationError, ProviderError
 from zirelia.ports import Exhibit
 
+BARE = Exhibit(Image.new("RGB", (2, 2)), *[None] * 4, ())  # type: ignore[arg-type]
 IDENTITY, SAFETY = Criterion.IDENTITY, Criterion.SAFETY
 STRICT = Rubric(must_check=frozenset({IDENTITY, SAFETY}))
 
@@ -67,6 +68,14 @@ def any_exhibit(exhibit: Callable[..., Exhibit]) -> Exhibit:
         (lambda: [finding(SAFETY).model_copy(update={"outcome": "fine"}), finding()], "outcome"),
         (lambda: [finding(SAFETY).model_copy(update={"explanation": ""}), finding()], "explanation"),
         (lambda: [Finding.model_construct(criterion=SAFETY), finding()], "outcome"),
+        (lambda: [finding(SAFETY, explanation="a" * 1_000_000), finding()], "1000000 characters"),
+        (lambda: [finding(SAFETY, raw="a" * 1_000_000), finding()], "1000000 characters"),
+        (lambda: [finding(SAFETY, instrument="panel"), finding()], "speaks for the panel"),
+        (lambda: [finding(), finding(SAFETY)] * 200, "400 findings"),
+        (lambda: [finding(cost_usd=3.0), finding(SAFETY, cost_usd=2.5)], "cost $5.50"),
+        (raising(KeyboardInterrupt()), "KeyboardInterrupt"),
+        (raising(GeneratorExit()), "GeneratorExit"),
+        (raising(RecursionError()), "RecursionError"),
     ],
 )
 def test_an_error_is_not_checked_and_never_passes(act: Callable[[], object], named: str, any_exhibit: Exhibit) -> None:
@@ -106,6 +115,59 @@ def test_an_instrument_that_hangs_is_left_behind_and_not_started_again(gate: thr
     assert calls == [1]
 
 
+class Endless(Sequence[Finding]):
+    """Says that it is short and never ends."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self._gate = gate
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: object) -> Finding:  # type: ignore[override]
+        if self._gate.wait(0.001):
+            raise IndexError
+        return finding()
+
+
+def test_an_answer_that_never_ends_is_left_behind_too(gate: threading.Event, any_exhibit: Exhibit) -> None:
+    findings = CriticPanel([Probe(lambda: Endless(gate))], time_limit=0.05).examine(any_exhibit)
+    assert "gave no answer within 0.05 s" in findings[0].explanation
+    assert not fold(findings, STRICT).passed
+
+
+def test_what_too_much_cost_is_not_forgotten_and_its_failure_counts(any_exhibit: Exhibit) -> None:
+    answer = [finding(IDENTITY, Outcome.FAILED, cost_usd=1.0), finding(SAFETY, cost_usd=2.0)]
+    findings = CriticPanel([Probe(lambda: answer)], expected=frozenset(), cost_limit=2.5).examine(any_exhibit)
+    assert sum(f.cost_usd for f in findings) == pytest.approx(3.0)
+    assert Outcome.PASSED not in {f.outcome for f in findings}
+    assert [f.criterion for f in findings if f.outcome is Outcome.FAILED] == [IDENTITY]
+
+
+def test_no_instrument_sees_what_another_painted(any_exhibit: Exhibit) -> None:
+    seen = []
+
+    class Painter(Probe):
+        def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
+            seen.append(exhibit.image.tobytes())
+            exhibit.image.paste((255, 255, 255), (0, 0, 8, 8))
+            return super().examine(exhibit)
+
+    before = any_exhibit.image.tobytes()
+    painters = [Painter(lambda: [finding()], IDENTITY, name=name) for name in ("one", "two")]
+    CriticPanel(painters).examine(any_exhibit)
+    assert seen == [before, before]
+    assert any_exhibit.image.tobytes() == before
+
+
+def test_what_an_instrument_says_of_itself_is_asked_once(any_exhibit: Exhibit) -> None:
+    probe = Probe(raising(OSError()))
+    panel = CriticPanel([probe], expected=frozenset())
+    probe.criteria = frozenset()
+    assert {f.criterion for f in panel.examine(any_exhibit)} == {IDENTITY, SAFETY}
+    assert panel.instruments == {"probe"}
+
+
 def test_a_failure_inside_nonsense_still_counts_and_its_passes_do_not(any_exhibit: Exhibit) -> None:
     answer = [finding(IDENTITY, Outcome.FAILED), finding(SAFETY), "nonsense"]
     findings = CriticPanel([Probe(lambda: answer)], expected=frozenset()).examine(any_exhibit)
@@ -136,6 +198,8 @@ def test_seconds_are_recorded_and_own_times_are_kept(any_exhibit: Exhibit) -> No
     [
         ([Probe(list), Probe(list)], {}, "the same name"),
         ([Probe(list)], {"time_limit": 0}, "above zero"),
+        ([Probe(list)], {"cost_limit": 0}, "above zero"),
+        ([Probe(list)], {"cost_limit": float("nan")}, "above zero"),
         ([Probe(list)], {"time_limit": float("nan")}, "above zero"),
         ([Probe(list)], {"time_limits": {"prove": 3.0}}, "names no instrument: prove"),
     ],
@@ -175,7 +239,7 @@ def test_only_a_checked_and_unfailed_picture_passes(
         ]
 
     probes = [Probe(act(plan), *criteria, name=f"probe{i}") for i, (criteria, plan) in enumerate(behaviours)]
-    findings = CriticPanel(probes).examine(None)  # type: ignore[arg-type]
+    findings = CriticPanel(probes).examine(BARE)
     verdict = fold(findings, Rubric(must_check=must, advisory=advisory - must))
     outcomes = {c: {f.outcome for f in findings if f.criterion is c} for c in Criterion}
     assert all(outcomes[c] for c in Criterion)

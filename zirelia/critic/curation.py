@@ -30,7 +30,8 @@ import numpy as np
 from zirelia.critic.copies import Copy, near_copies
 from zirelia.critic.likeness import Likeness, likeness
 from zirelia.critic.technical import DEFAULT_SHARPNESS, WORKING_SIDE, sharpness_of
-from zirelia.domain.dataset import Box, Fault, FaultKind
+from zirelia.domain.box import Box
+from zirelia.domain.dataset import Fault, FaultKind
 from zirelia.domain.persona import Kind
 from zirelia.domain.shot import Framing
 from zirelia.domain.shotlist import Cell, Yaw

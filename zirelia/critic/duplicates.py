@@ -8,13 +8,14 @@ and measures, so that another shot in the same scene stays new. It does not know
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zirelia.critic.overlay import misfit
+from zirelia.critic.overlay import misfit_of, soft_square
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.ports import Exhibit
 
@@ -26,6 +27,9 @@ NEAR = 0.42
 """Share of differing hash bits up to which two pictures are compared in detail; a ten per cent crop differs by up to .35."""
 SAME = 0.48
 """Misfit below which two pictures are the same: measured up to .44 for copies, from .54 for other shots of the same scene."""
+
+KEPT_TRACES = 512
+"""Recent pictures whose traces are kept, 110 kB each."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,15 @@ class DuplicatesInstrument:
         if not distance > 0:
             raise ValueError(f"the distance of a duplicate is above 0, not {distance}")
         self._distance = distance
+        self._traces: dict[bytes, _Trace] = {}
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One NOVELTY finding, which names the nearest recent post."""
-        neighbours = [near for post, image in exhibit.recent if (near := _neighbour(exhibit.image, post, image))]
+        from PIL import ImageOps
+
+        sides = (_trace(exhibit.image), _trace(ImageOps.mirror(exhibit.image))) if exhibit.recent else ()
+        recent = ((post, self._remembered(image)) for post, image in exhibit.recent)
+        neighbours = [near for post, trace in recent if (near := _neighbour(sides, post, trace))]
         if not neighbours:
             seen = f"unlike the {len(exhibit.recent)} recent pictures" if exhibit.recent else "there is no recent picture"
             return (self._finding(Outcome.PASSED, seen, None),)
@@ -65,9 +74,19 @@ class DuplicatesInstrument:
         seen = f"{verb} {likeness} {nearest.post}: misfit {nearest.distance:.2f}, at least {self._distance:.2f} is new"
         return (self._finding(outcome, seen, nearest.distance),)
 
+    def _remembered(self, image: Image) -> _Trace:
+        """The trace of a recent picture, which comes again with every attempt and every post."""
+        key = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.mode}{image.size}".encode()).digest()
+        if key not in self._traces:
+            while len(self._traces) >= KEPT_TRACES:
+                self._traces.pop(next(iter(self._traces)))
+            self._traces[key] = _trace(image)
+        return self._traces[key]
+
     def _finding(self, outcome: Outcome, seen: str, score: float | None) -> Finding:
         return Finding(
             criterion=Criterion.NOVELTY,
+            aspect="copy",
             outcome=outcome,
             instrument=self.name,
             explanation=seen,
@@ -77,22 +96,29 @@ class DuplicatesInstrument:
         )
 
 
-def _neighbour(new: Image, post: int, recent: Image) -> _Neighbour | None:
-    """The recent picture as it lies nearest, mirrored or not; None when the hashes already say that it is far away."""
-    from PIL import ImageOps
+@dataclass(frozen=True)
+class _Trace:
+    """What is compared of a picture: the bits of its hashes, and its soft square."""
 
-    bits = _hashes(recent)
-    found = [
-        _Neighbour(misfit(side, recent), post, mirrored)
-        for mirrored, side in ((False, new), (True, ImageOps.mirror(new)))
-        if float((_hashes(side) != bits).mean()) <= NEAR
-    ]
-    return min(found, key=lambda near: near.distance, default=None)
+    bits: NDArray[np.bool_]
+    square: NDArray[np.float32]
 
 
-def _hashes(image: Image) -> NDArray[np.bool_]:
-    """The bits of dHash and pHash, 128 in all."""
+def _trace(image: Image) -> _Trace:
+    """DHash and pHash have 128 bits together."""
     import imagehash
 
     small = image.convert("RGB")
-    return np.concatenate([imagehash.dhash(small).hash.ravel(), imagehash.phash(small).hash.ravel()])
+    return _Trace(
+        np.concatenate([imagehash.dhash(small).hash.ravel(), imagehash.phash(small).hash.ravel()]), soft_square(small)
+    )
+
+
+def _neighbour(sides: Sequence[_Trace], post: int, recent: _Trace) -> _Neighbour | None:
+    """The recent picture as it lies nearest, mirrored or not; None when the hashes already say that it is far away."""
+    found = [
+        _Neighbour(misfit_of(side.square, recent.square), post, mirrored)
+        for mirrored, side in zip((False, True), sides, strict=True)
+        if float((side.bits != recent.bits).mean()) <= NEAR
+    ]
+    return min(found, key=lambda near: near.distance, default=None)

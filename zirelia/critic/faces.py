@@ -1,8 +1,9 @@
-"""Tells people in photographs apart by their faces: dlib's detector, five landmarks and its recognition network.
+"""Tells people in photographs apart by their faces: dlib's detector, its landmarks and its recognition network.
 
-    faces = FaceRecogniser()
-    a, b = faces.see([photograph, another])
-    float(a.embedding @ b.embedding) >= faces.threshold      # the same person
+    reader = FaceRecogniser()
+    a, b = reader.see([photograph, another])
+    float(a.embedding @ b.embedding) >= reader.threshold      # the same person
+    [face.yaw for face in reader.faces(group)]                # everybody, the largest face first
 
 dlib compares descriptors of length 1.35 to 1.47 by their distance; here they are brought to length 1 and compared by their
 cosine. The two agree as cosine = 1 - distance² / (2 x 1.42²): two pictures of one person lie within a distance of .43 (cosine
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zirelia.domain.dataset import Box
+from zirelia.critic.yaw import yaw
+from zirelia.domain.box import Box
 from zirelia.errors import MissingExtra
-from zirelia.ports import BackendFacts, Sighting
+from zirelia.ports import BackendFacts, Face, Sighting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,14 +38,18 @@ SIDES = (1024, 2048)
 """The longer side, in pixels, at which faces are looked for; the second where the first shows none. A face needs 80 pixels."""
 _NETWORK = "dlib_face_recognition_resnet_model_v1"
 _LANDMARKS = "shape_predictor_5_face_landmarks"
+_POSE = "shape_predictor_68_face_landmarks"
 
 
 class FaceRecogniser:
-    """Implements `ports.Recogniser` for photographs; the models are loaded at the first picture, from their package only."""
+    """Implements `ports.FaceReader` and `ports.Recogniser` for photographs; the models are loaded at the first picture, from
+    their package only. May be shared by threads: one of them reads at a time.
+    """
 
     def __init__(self) -> None:
         self._models: _Models | None = None
         self._loading = threading.Lock()
+        self._reading = threading.Lock()
 
     @property
     def threshold(self) -> float:
@@ -60,8 +66,13 @@ class FaceRecogniser:
 
     def see(self, images: Sequence[Image]) -> Sequence[Sighting]:
         """One sighting a picture; the face and the embedding are those of the largest face. Raises MissingExtra."""
+        return tuple(_sighting(self.faces(image)) for image in images)
+
+    def faces(self, image: Image) -> Sequence[Face]:
+        """Every face, the largest first. Raises MissingExtra."""
         models = self._loaded()
-        return tuple(models.see(image) for image in images)
+        with self._reading:
+            return models.read(image)
 
     def _loaded(self) -> _Models:
         with self._loading:
@@ -80,21 +91,33 @@ class _Models:
         dlib: Any = importlib.import_module("dlib")
         self._detector = dlib.get_frontal_face_detector()
         self._landmarks = dlib.shape_predictor(str(folder / f"{_LANDMARKS}.dat"))
+        self._pose = dlib.shape_predictor(str(folder / f"{_POSE}.dat"))
         self._network = dlib.face_recognition_model_v1(str(folder / f"{_NETWORK}.dat"))
 
-    def see(self, image: Image) -> Sighting:
+    def read(self, image: Image) -> tuple[Face, ...]:
         for side in SIDES:
             pixels = _at(image, side)
-            found, _, _ = self._detector.run(pixels, 0, DETECTED)
+            found, scores, _ = self._detector.run(pixels, 0, DETECTED)
             if len(found):
-                largest = max(found, key=lambda face: int(face.area()))
-                return Sighting(subjects=len(found), face=_box(largest, pixels), embedding=self._embedding(pixels, largest))
-        return Sighting(subjects=0, face=None, embedding=None)
+                ordered = sorted(zip(found, scores, strict=True), key=lambda face: int(face[0].area()), reverse=True)
+                return tuple(self._face(pixels, face, float(score)) for face, score in ordered)
+        return ()
+
+    def _face(self, pixels: NDArray[np.uint8], face: Any, score: float) -> Face:
+        points = self._pose(pixels, face).parts()
+        turned = yaw(np.array([(point.x, point.y) for point in points], dtype=np.float64))
+        return Face(box=_box(face, pixels), embedding=self._embedding(pixels, face), yaw=turned, certainty=score)
 
     def _embedding(self, pixels: NDArray[np.uint8], face: Any) -> NDArray[np.float32]:
         descriptor = np.array(self._network.compute_face_descriptor(pixels, self._landmarks(pixels, face)), dtype=np.float32)
         unit: NDArray[np.float32] = descriptor / np.linalg.norm(descriptor)
         return unit
+
+
+def _sighting(faces: Sequence[Face]) -> Sighting:
+    if not faces:
+        return Sighting(subjects=0, face=None, embedding=None)
+    return Sighting(subjects=len(faces), face=faces[0].box, embedding=faces[0].embedding)
 
 
 def _at(image: Image, side: int) -> NDArray[np.uint8]:

@@ -27,7 +27,7 @@ WORST = 3
 HOPELESS, UNRELATED = 0.35, 1.0
 """Copies fit within .2 as a whole at the best place of the search; beyond the first, the second is answered without nudging."""
 KEPT = (1.0, 0.95, 0.9, 0.85)
-PLACES = (0.0, 0.5, 1.0)
+PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NUDGE = 0.02
 
 Window = tuple[float, float, float, float]
@@ -39,7 +39,11 @@ def misfit(first: Image, second: Image) -> float:
 
     Either may be a crop of the other that keeps at least about 85 per cent of each side.
     """
-    one, other = _soft(first), _soft(second)
+    return misfit_of(soft_square(first), soft_square(second))
+
+
+def misfit_of(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """As `misfit`, for pictures whose soft squares are known already."""
     return min(_as_crop(one, other), _as_crop(other, one))
 
 
@@ -58,7 +62,8 @@ def _as_crop(part: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
     return float(np.sqrt(blocks[-WORST:].mean()))
 
 
-def _soft(image: Image) -> NDArray[np.float32]:
+def soft_square(image: Image) -> NDArray[np.float32]:
+    """All of a picture that `misfit` looks at, shape [GRID, GRID, 3]."""
     from PIL import Image as Pillow
     from PIL import ImageFilter
 
@@ -93,7 +98,7 @@ def _levelled(views: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _windows() -> tuple[Window, ...]:
-    """Every crop of the search: each axis keeps a share of itself, at its start, middle or end."""
+    """Every crop of the search: each axis keeps a share of itself, at one of PLACES."""
     spans = [(place * (1 - kept), kept) for kept in KEPT for place in (PLACES if kept < 1 else (0.0,))]
     return tuple((left, top, width, height) for left, width in spans for top, height in spans)
 

@@ -3,8 +3,8 @@
     panel = CriticPanel((technical, looks, safety), time_limit=30, expected=frozenset(Criterion))
     fold(panel.examine(exhibit), persona.rubric)
 
-An instrument that raises, hangs or answers nonsense leaves `not_checked` findings that name it and the kind of error; the
-rubric decides what that means. It does not know what the instruments measure, and it does not fold.
+An instrument that raises, hangs, answers nonsense or costs too much leaves `not_checked` findings that name it and the kind of
+error; the rubric decides what that means. It does not know what the instruments measure, and it does not fold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -22,14 +22,32 @@ from zirelia.errors import ConfigurationError, ZireliaError
 from zirelia.ports import Exhibit, Instrument
 
 PANEL = "panel"
+MOST_FINDINGS = 200
+"""Remarks of one instrument on one picture; the real ones make a few dozen."""
+LONGEST = 100_000
+"""Characters of one text in a finding; a model's raw answer has some thousand."""
 
 
 @dataclass(frozen=True)
 class _Reply:
-    """What came back from the worker: an answer, or the error that was raised instead."""
+    """What came back from the worker: checked findings, or the error that was raised instead."""
 
-    answer: object = None
+    findings: tuple[Finding, ...] = ()
     error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """One instrument with what it said of itself when the panel was made, so that nothing of it runs but `examine`.
+
+    seconds, dollars: what it may take for one picture.
+    """
+
+    instrument: Instrument
+    name: str
+    criteria: frozenset[Criterion]
+    seconds: float
+    dollars: float
 
 
 class CriticPanel:
@@ -40,9 +58,12 @@ class CriticPanel:
         time_limit: seconds that one instrument may take for one picture.
         time_limits: other limits by instrument name, such as more for a vision model.
         expected: criteria that get an explicit `not_checked` finding when no instrument covers them.
+        cost_limit: US dollars that one instrument may cost for one picture; what passes for more counts as not checked.
 
     Raises ConfigurationError for two instruments of one name, an unknown name or a limit that is not above zero.
     """
+
+    name = PANEL
 
     def __init__(
         self,
@@ -51,6 +72,7 @@ class CriticPanel:
         time_limit: float = 60.0,
         time_limits: Mapping[str, float] | None = None,
         expected: frozenset[Criterion] = frozenset(Criterion),
+        cost_limit: float = 5.0,
     ) -> None:
         names = [instrument.name for instrument in instruments]
         limits = dict(time_limits or {})
@@ -62,53 +84,60 @@ class CriticPanel:
             )
         if any(not limit > 0 for limit in (time_limit, *limits.values())):
             raise ConfigurationError("a critic instrument's time limit must be above zero seconds")
-        self._instruments = tuple(instruments)
-        self._limits = {name: limits.get(name, time_limit) for name in names}
+        if not cost_limit > 0:
+            raise ConfigurationError("a critic instrument's cost limit must be above zero dollars")
+        self._seats = tuple(
+            _Seat(instrument, name, frozenset(instrument.criteria), limits.get(name, time_limit), cost_limit)
+            for instrument, name in zip(instruments, names, strict=True)
+        )
         self._expected = expected
         self._hung: dict[str, threading.Thread] = {}
 
+    @property
+    def instruments(self) -> frozenset[str]:
+        """The names of those who are asked."""
+        return frozenset(seat.name for seat in self._seats)
+
     def examine(self, exhibit: Exhibit) -> tuple[Finding, ...]:
         """Findings of all instruments in their order; at least one for each expected criterion."""
-        findings = [finding for instrument in self._instruments for finding in self._ask(instrument, exhibit)]
+        findings = [finding for seat in self._seats for finding in self._ask(seat, exhibit)]
         covered = {finding.criterion for finding in findings}
         missing = [criterion for criterion in Criterion if criterion in self._expected - covered]
         findings += [_unchecked(criterion, PANEL, f"no instrument checks {criterion}") for criterion in missing]
         return tuple(findings)
 
-    def _ask(self, instrument: Instrument, exhibit: Exhibit) -> list[Finding]:
+    def _ask(self, seat: _Seat, exhibit: Exhibit) -> Sequence[Finding]:
         started = time.perf_counter()
-        name = instrument.name
         try:
-            reply = self._reply(instrument, exhibit)
+            reply = self._reply(seat, exhibit)
         except queue.Empty:
-            reason = f"gave no answer within {self._limits[name]:g} s"
-            return _timed(_all_unchecked(instrument, reason), time.perf_counter() - started)
-        if reply.error is not None:
-            findings = _all_unchecked(instrument, f"raised {_named(reply.error)}")
-        else:
-            findings = _sensible(instrument, reply.answer)
+            reason = f"gave no answer within {seat.seconds:g} s"
+            return _timed(_all_unchecked(seat, reason), time.perf_counter() - started)
+        findings = reply.findings if reply.error is None else _all_unchecked(seat, f"raised {_named(reply.error)}")
         return _timed(findings, time.perf_counter() - started)
 
-    def _reply(self, instrument: Instrument, exhibit: Exhibit) -> _Reply:
+    def _reply(self, seat: _Seat, exhibit: Exhibit) -> _Reply:
         """Asks in a worker thread. Raises queue.Empty when the limit passes; the thread is left behind, never asked twice."""
-        name = instrument.name
-        stuck = self._hung.get(name)
+        stuck = self._hung.get(seat.name)
         if stuck is not None and stuck.is_alive():
             return _Reply(error=TimeoutError("still busy with an earlier picture"))
         replies: queue.Queue[_Reply] = queue.Queue()
 
         def work() -> None:
             try:
-                replies.put(_Reply(answer=instrument.examine(exhibit)))
+                # a picture of its own: what one instrument paints on it, the others and a later one must not see
+                answer = seat.instrument.examine(replace(exhibit, image=exhibit.image.copy()))
+                # checked here, because an answer can hang too
+                replies.put(_Reply(findings=tuple(_sensible(seat, answer))))
             except BaseException as error:  # whatever it raises, the panel must hear of it
                 replies.put(_Reply(error=error))
 
         # a daemon, so that an instrument that hangs cannot keep the program from ending
-        worker = threading.Thread(target=work, name=f"critic-{name}", daemon=True)
-        self._hung[name] = worker
+        worker = threading.Thread(target=work, name=f"critic-{seat.name}", daemon=True)
+        self._hung[seat.name] = worker
         worker.start()
-        reply = replies.get(timeout=self._limits[name])
-        del self._hung[name]
+        reply = replies.get(timeout=seat.seconds)
+        del self._hung[seat.name]
         return reply
 
 
@@ -120,35 +149,52 @@ def _named(error: BaseException) -> str:
     return f"{kind}: {error}" if type(error) is TimeoutError else kind
 
 
-def _sensible(instrument: Instrument, answer: object) -> list[Finding]:
-    """The answer, checked. When a part is nonsense no pass of it counts, but a failure in it still does."""
+def _sensible(seat: _Seat, answer: object) -> list[Finding]:
+    """The answer, checked. When a part is nonsense no pass of it counts, but a failure in it still does, and its cost."""
     if isinstance(answer, (str, bytes)) or not isinstance(answer, Sequence):
-        return _all_unchecked(instrument, f"answered with {type(answer).__name__} instead of findings")
+        return _all_unchecked(seat, f"answered with {type(answer).__name__} instead of findings")
+    if len(answer) > MOST_FINDINGS:
+        return _all_unchecked(seat, f"answered with {len(answer)} findings, at most {MOST_FINDINGS} are heard")
     findings: list[Finding] = []
     nonsense = ""
     for entry in answer:
         try:
-            findings.append(_checked(instrument, entry))
+            findings.append(_checked(seat, entry))
         except (TypeError, ValueError) as error:
-            nonsense = nonsense or (f"answered with an invalid finding ({_first(error)})")
+            nonsense = nonsense or f"answered with an invalid finding ({_first(error)})"
+    cost = sum(finding.cost_usd for finding in findings)
+    if not nonsense and cost > seat.dollars:
+        nonsense = f"cost ${cost:.2f} for one picture, more than the ${seat.dollars:.2f} that it may"
     if nonsense:
-        failures = [finding for finding in findings if finding.outcome is Outcome.FAILED]
-        return [*failures, *_all_unchecked(instrument, nonsense)]
+        return _without_passes(seat, findings, nonsense)
     said = {finding.criterion for finding in findings}
-    silent = [criterion for criterion in Criterion if criterion in instrument.criteria - said]
-    return findings + [
-        _unchecked(criterion, instrument.name, f"{instrument.name} said nothing of {criterion}") for criterion in silent
-    ]
+    silent = [criterion for criterion in Criterion if criterion in seat.criteria - said]
+    return findings + [_unchecked(criterion, seat.name, f"{seat.name} said nothing of {criterion}") for criterion in silent]
 
 
-def _checked(instrument: Instrument, entry: object) -> Finding:
+def _without_passes(seat: _Seat, findings: Sequence[Finding], reason: str) -> list[Finding]:
+    """The failures, and a `not_checked` for every criterion; what the dropped ones cost stays in the books."""
+    failures = [finding for finding in findings if finding.outcome is Outcome.FAILED]
+    unchecked = _all_unchecked(seat, reason)
+    lost = sum(finding.cost_usd for finding in findings if finding.outcome is not Outcome.FAILED)
+    # a finding was valid, so there is a criterion that it belongs to; an instrument without any costs nothing
+    return [*failures, *(one.model_copy(update={"cost_usd": lost / len(unchecked)}) for one in unchecked)]
+
+
+def _checked(seat: _Seat, entry: object) -> Finding:
     """The same finding when it is one and belongs to the instrument. Raises TypeError or ValueError."""
     if not isinstance(entry, Finding):
         raise TypeError(f"a {type(entry).__name__} is no finding")
     # validated again: a copy or a constructed model may hold NaN, a negative cost or an unknown outcome
     finding = Finding.model_validate(entry.model_dump(warnings=False))
-    if finding.criterion not in instrument.criteria:
+    if finding.criterion not in seat.criteria:
         raise ValueError(f"{finding.criterion} is not its criterion")
+    if finding.instrument == PANEL:
+        raise ValueError(f"it speaks for the {PANEL}")
+    wish = finding.repair
+    texts = (finding.explanation, finding.aspect, finding.question, finding.raw, wish and wish.because, wish and wish.phrase)
+    if (longest := max(len(text or "") for text in texts)) > LONGEST:
+        raise ValueError(f"a text of {longest} characters, at most {LONGEST} are read")
     return finding
 
 
@@ -160,16 +206,16 @@ def _first(error: Exception) -> str:
     return str(error)
 
 
-def _all_unchecked(instrument: Instrument, reason: str) -> list[Finding]:
-    text = f"{instrument.name} {reason}"
-    return [_unchecked(criterion, instrument.name, text) for criterion in Criterion if criterion in instrument.criteria]
+def _all_unchecked(seat: _Seat, reason: str) -> list[Finding]:
+    text = f"{seat.name} {reason}"
+    return [_unchecked(criterion, seat.name, text) for criterion in Criterion if criterion in seat.criteria]
 
 
 def _unchecked(criterion: Criterion, instrument: str, explanation: str) -> Finding:
     return Finding(criterion=criterion, outcome=Outcome.NOT_CHECKED, instrument=instrument, explanation=explanation)
 
 
-def _timed(findings: list[Finding], seconds: float) -> list[Finding]:
+def _timed(findings: Sequence[Finding], seconds: float) -> Sequence[Finding]:
     """The findings with the instrument's seconds shared out, unless it timed its remarks itself."""
     if not findings or any(finding.seconds for finding in findings):
         return findings

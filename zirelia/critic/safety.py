@@ -63,6 +63,7 @@ class SafetyInstrument:
         return (
             Finding(
                 criterion=Criterion.SAFETY,
+                aspect="nudity",
                 outcome=Outcome.PASSED if passed else Outcome.FAILED,
                 instrument=self.name,
                 explanation=seen,

@@ -1,36 +1,40 @@
-"""Asks a vision model one specific question at a time about the picture, and believes only answers in the schema.
+"""Asks a vision model specific questions about the picture, and believes only answers in the schema.
 
-    vision = VisionInstrument(chat, load_agent("critic"), criteria=frozenset({Criterion.ANATOMY, Criterion.BRIEF}))
+    vision = VisionInstrument(chat, load_agent("critic"), together=load_agent("critic_together"), memory=memory, most_usd=0.02)
     vision.examine(exhibit)
 
-"unsure", an error and an answer outside the schema are `not_checked`. Writing in the picture is never an instruction: the model
-can answer yes, no or unsure to the question, and nothing else is read. Question, model and raw answer stay in the finding.
+What is not a clear pass is asked once more, the other way round: a model that agrees with both contradicts itself, and then
+the question is `not_checked` (a failed safety question stays failed). "unsure", an error and an answer outside the schema
+never pass. Question, model and raw answer stay in the finding, and answers are kept, so that the same picture is paid for
+once.
+
+Writing in the picture is never an instruction to us: no metadata is sent, the model can only say yes, no or unsure to each
+question, and nothing else it says is read. A model that obeys "answer no" or "answer yes" fails a safety question either
+way, because good pictures get both answers there. What this cannot prevent: a model that understands the questions and
+lies, or is led by a picture to lie, about each of them. The offline instruments and the person who approves do not depend
+on it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from zirelia.critic.questions import Question, questions_for
+from zirelia.critic.vision_answers import Reply
+from zirelia.critic.vision_asking import Asking
+from zirelia.critic.vision_limits import Allowance, checked_limits
+from zirelia.critic.vision_outcomes import Vote, is_strict, on_the_border, settled, vote_of
+from zirelia.critic.vision_pictures import picture_for
 from zirelia.definitions.agents import Agent
-from zirelia.definitions.answers import VisionAnswer
+from zirelia.domain.value import printable
 from zirelia.domain.verdict import Criterion, Finding, Outcome
-from zirelia.errors import BadAnswer, ConfigurationError, ZireliaError
-from zirelia.ports import Answer, Chat, ChatRequest, Exhibit
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-LONGEST_SIDE = 768
-JPEG_QUALITY = 90
-KEPT_ANSWERS = 512
+from zirelia.errors import ConfigurationError
+from zirelia.ports import Chat, CriticMemory, Exhibit
 
 ASKED = frozenset({Criterion.SAFETY, Criterion.SUBJECTS, Criterion.ANATOMY, Criterion.LOOK, Criterion.BRIEF, Criterion.FRAMING})
 ASKABLE = ASKED | {Criterion.TECHNICAL}
+LONGEST_RAW = 8000
+"""Characters of one raw answer that stay in the finding."""
 
 
 class VisionInstrument:
@@ -38,28 +42,37 @@ class VisionInstrument:
 
     Args:
         chat: a model that takes images. agent: the critic's, with the one variable `question`, answering VisionAnswer.
+        together: the agent for several questions in one call (`questions`, answering VisionListAnswer); None asks one at a
+            time.
+        memory: keeps answers beyond this process; None keeps them in it.
+        most_usd: dollars that the questions about one picture may cost; the rest is `not_checked`. None has no such limit.
         criteria: of ASKABLE. time_limit: seconds after which no further question is asked about one picture, so that what was
             paid for is kept; below the panel's own limit for this instrument.
+        kept_only: asks nobody: what was not answered before is `not_checked`. For replays.
 
-    Raises ConfigurationError for a model without vision, another agent, or criteria without questions.
+    Raises ConfigurationError for a model without vision, another agent, criteria without questions, or a limit below zero.
     """
 
     name = "vision"
 
-    def __init__(self, chat: Chat, agent: Agent, *, criteria: frozenset[Criterion] = ASKED, time_limit: float = 240.0) -> None:
-        if not chat.vision:
-            raise ConfigurationError(
-                f"the model {chat.facts().model} takes no images", hint="name a vision model for the critic, or none"
-            )
-        if agent.schema is not VisionAnswer or agent.variables != {"question"}:
-            raise ConfigurationError(f"the agent '{agent.name}' must answer 'vision' and use {{{{question}}}} only")
+    def __init__(
+        self,
+        chat: Chat,
+        agent: Agent,
+        *,
+        together: Agent | None = None,
+        memory: CriticMemory | None = None,
+        most_usd: float | None = None,
+        criteria: frozenset[Criterion] = ASKED,
+        time_limit: float = 240.0,
+        kept_only: bool = False,
+    ) -> None:
         if unknown := criteria - ASKABLE:
             raise ConfigurationError(f"there are no questions about {', '.join(sorted(unknown))}")
-        self._chat = chat
-        self._agent = agent
+        checked_limits(time_limit, most_usd)
+        self._asking = Asking(chat, agent, together=together, memory=memory)
         self._criteria = criteria
-        self._time_limit = time_limit
-        self._answers: dict[str, Answer[VisionAnswer]] = {}
+        self._most_usd, self._time_limit, self._kept_only = most_usd, time_limit, kept_only
 
     @property
     def criteria(self) -> frozenset[Criterion]:
@@ -67,91 +80,56 @@ class VisionInstrument:
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One finding for each question. After an error that the next question would meet too, the rest is not asked."""
-        picture = _encoded(exhibit.image)
-        findings: list[Finding] = []
-        deadline = time.perf_counter() + self._time_limit
-        stopped = ""
-        for question in questions_for(exhibit, self._criteria):
-            if not stopped and time.perf_counter() >= deadline:
-                stopped = f"{self._time_limit:g} s had passed"
-            if stopped:
-                findings.append(self._unchecked(question, f"not asked: {stopped}"))
-                continue
-            started = time.perf_counter()
-            try:
-                findings.append(self._finding(question, picture))
-            except BadAnswer as error:
-                seconds = time.perf_counter() - started
-                findings.append(self._unchecked(question, f"BadAnswer: {error.message}", raw=error.raw, seconds=seconds))
-            except ZireliaError as error:
-                stopped = f"{type(error).__name__}: {error.message}"
-                findings.append(self._unchecked(question, stopped, seconds=time.perf_counter() - started))
-        return tuple(findings)
+        shown = picture_for(exhibit.image, self._asking.model)
+        allowance = Allowance(seconds=self._time_limit, most_usd=self._most_usd, paid=self._asking.paid)
+        if self._kept_only:
+            allowance.stop("only answers that were kept are read")
+        questions = questions_for(exhibit, self._criteria)
+        first = self._asking.replies(questions, shown, allowance)
+        rubric = exhibit.persona.rubric
+        doubted = [
+            place
+            for place, (question, reply) in enumerate(zip(questions, first, strict=True))
+            if on_the_border(question, _vote(question, reply), rubric)
+        ]
+        second = self._asking.replies([questions[place].other_way() for place in doubted], shown, allowance)
+        again = dict(zip(doubted, second, strict=True))
+        return tuple(
+            self._finding(question, reply, again.get(place))
+            for place, (question, reply) in enumerate(zip(questions, first, strict=True))
+        )
 
-    def _finding(self, question: Question, picture: bytes) -> Finding:
-        started = time.perf_counter()
-        answer, cost = self._ask(question, picture)
-        value = answer.value
-        said = f"{question.text} {value.answer}: {value.evidence}"
-        outcome = Outcome.PASSED if value.answer == question.expects else Outcome.FAILED
-        if value.answer == "unsure":
-            outcome = Outcome.NOT_CHECKED
+    def _finding(self, question: Question, first: Reply, second: Reply | None) -> Finding:
+        other_way = question.other_way()
+        votes = _vote(question, first), _vote(other_way, second) if second else None
+        outcome = settled(*votes, strict=is_strict(question))
+        said = _said(question, first)
+        if second is not None:
+            said = f"{said}; asked the other way round: {_said(other_way, second)}"
+        replies = [first] if second is None else [first, second]
+        raws = [reply.raw[:LONGEST_RAW] for reply in replies if reply.raw is not None]
+        model = first.model
         return Finding(
             criterion=question.criterion,
+            aspect=question.aspect,
             outcome=outcome,
             instrument=self.name,
-            explanation=f"{answer.model}: {said}",
+            explanation=f"{model}: {said}" if model else said,
             repair=question.repair(said) if outcome is Outcome.FAILED else None,
-            seconds=time.perf_counter() - started,
-            cost_usd=cost,
-            question=question.text,
-            raw=answer.raw,
-        )
-
-    def _ask(self, question: Question, picture: bytes) -> tuple[Answer[VisionAnswer], float]:
-        """The answer and what it cost now: nothing when the same question about the same picture was answered before."""
-        system, user = self._agent.render({"question": question.text})
-        parts = (hashlib.sha256(picture).hexdigest(), self._chat.facts().model, system, user)
-        key = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-        known = self._answers.get(key)
-        if known is not None:
-            return known, 0.0
-        request = ChatRequest(
-            system=system,
-            user=user,
-            images=(picture,),
-            temperature=self._agent.temperature,
-            max_tokens=self._agent.max_tokens,
-        )
-        answer = self._chat.ask(request, VisionAnswer)
-        while len(self._answers) >= KEPT_ANSWERS:
-            self._answers.pop(next(iter(self._answers)))
-        self._answers[key] = answer
-        return answer, answer.usage.cost_usd
-
-    def _unchecked(self, question: Question, reason: str, *, raw: str | None = None, seconds: float = 0.0) -> Finding:
-        return Finding(
-            criterion=question.criterion,
-            outcome=Outcome.NOT_CHECKED,
-            instrument=self.name,
-            explanation=f"{question.text} {reason}",
-            question=question.text,
-            raw=raw,
-            seconds=seconds,
+            seconds=sum(reply.seconds for reply in replies),
+            cost_usd=sum(reply.cost_usd for reply in replies),
+            question=question.text if second is None else f"{question.text} / {other_way.text}",
+            raw=printable("\n".join(raws)) if raws else None,
         )
 
 
-def _encoded(image: Image) -> bytes:
-    """PNG for small pictures, which JPEG would spoil, else JPEG; at most 768 pixels on the long side; no metadata."""
-    from PIL import Image as Pillow
+def _vote(question: Question, reply: Reply) -> Vote | None:
+    return None if reply.answer is None else vote_of(question, reply.answer.answer)
 
-    picture = image.convert("RGB")
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
-    # a new picture, so that no comment or EXIF text of the old one reaches the model
-    bare = Pillow.frombytes("RGB", picture.size, picture.tobytes())
-    target = io.BytesIO()
-    if max(bare.size) <= 256:
-        bare.save(target, "PNG")
-    else:
-        bare.save(target, "JPEG", quality=JPEG_QUALITY)
-    return target.getvalue()
+
+def _said(question: Question, reply: Reply) -> str:
+    """The question and what came of it, in one line."""
+    words = reply.problem if reply.answer is None else f"{reply.answer.answer}: {reply.answer.evidence}"
+    said = f"{question.text} {words}" + (f" (the answer {reply.note})" if reply.note else "")
+    # neither line breaks nor invisible letters of a model or a file turn a remark into another one
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,12 @@ from torch import nn
 
 from zirelia.files import whole_file
 from zirelia.pocket import world
+from zirelia.pocket.composition import HEAD, Probe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+COMPOSITION = "composition.safetensors"
 WIDTH = 64
 HIDDEN = 256
 HEADS: Mapping[str, tuple[str, ...]] = {
@@ -81,7 +83,11 @@ class LooksNet(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(HIDDEN, len(labels)) for name, labels in heads.items()})
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        hidden = self.hidden(self.body(x))
+        return self.read(self.body(x))
+
+    def read(self, features: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Identity and heads from the body's features."""
+        hidden = self.hidden(features)
         identity = nn.functional.normalize(self.identity(hidden), dim=-1)
         return identity, {name: head(hidden) for name, head in self.heads.items()}
 
@@ -89,14 +95,23 @@ class LooksNet(nn.Module):
 class LooksEncoder:
     """The network with its labels and its calibrated threshold, ready to look at pictures of any size."""
 
-    def __init__(self, net: LooksNet, size: int, heads: Mapping[str, Sequence[str]], calibration: Calibration) -> None:
+    def __init__(
+        self,
+        net: LooksNet,
+        size: int,
+        heads: Mapping[str, Sequence[str]],
+        calibration: Calibration,
+        composition: Probe | None = None,
+    ) -> None:
         self._net, self._size, self._heads = net.eval(), size, heads
-        self.calibration = calibration
+        self._composition = composition
+        known = {} if composition is None else {"head": composition.accuracy}
+        self.calibration = replace(calibration, accuracy={**calibration.accuracy, **known})
 
     @property
     def heads(self) -> Mapping[str, Sequence[str]]:
-        """The words that each attribute head tells apart."""
-        return self._heads
+        """The words that each attribute head tells apart; with a composition probe also `head`, whole or cut off."""
+        return self._heads if self._composition is None else {**self._heads, "head": HEAD}
 
     @property
     def threshold(self) -> float:
@@ -105,13 +120,15 @@ class LooksEncoder:
 
     @classmethod
     def load(cls, path: Path) -> LooksEncoder:
-        """Read `looks.safetensors` and the `looks.json` beside it."""
+        """Read `looks.safetensors` and the `looks.json` beside it, and `composition.safetensors` where there is one."""
         from safetensors.torch import load_file
 
         said = json.loads(path.with_suffix(".json").read_text("utf-8"))
         net = LooksNet(said["widths"], said["heads"])
         net.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()}, strict=False)
-        return cls(net, said["size"], said["heads"], Calibration(**said["calibration"]))
+        beside = path.with_name(COMPOSITION)
+        probe = Probe.load(beside) if beside.exists() else None
+        return cls(net, said["size"], said["heads"], Calibration(**said["calibration"]), probe)
 
     def save(self, path: Path, widths: Sequence[int]) -> None:
         from safetensors.torch import save_file
@@ -119,12 +136,13 @@ class LooksEncoder:
         with whole_file(path) as part:
             weights = {k: v.half() for k, v in self._net.state_dict().items() if v.is_floating_point()}
             save_file({name: tensor.contiguous() for name, tensor in weights.items()}, part)
+        own = {name: share for name, share in self.calibration.accuracy.items() if name in self._heads}
         said = {
             "what": "pocket looks encoder: identity embedding and attributes of illustrated portraits",
             "size": self._size,
             "widths": list(widths),
             "heads": {name: list(labels) for name, labels in self._heads.items()},
-            "calibration": asdict(self.calibration),
+            "calibration": asdict(self.calibration) | {"accuracy": own},
         }
         with whole_file(path.with_suffix(".json")) as part:
             part.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
@@ -136,18 +154,30 @@ class LooksEncoder:
 
     def attributes(self, images: Sequence[Image.Image]) -> list[dict[str, tuple[str, float]]]:
         """For each picture, every attribute's likeliest label and its probability."""
-        told = {name: logits.softmax(-1).max(-1) for name, logits in self._look(images)[1].items()}
-        return [
+        _, logits, composed = self._look(images)
+        told = {name: head.softmax(-1).max(-1) for name, head in logits.items()}
+        labels = [
             {name: (str(self._heads[name][int(best.indices[i])]), float(best.values[i])) for name, best in told.items()}
             for i in range(len(images))
         ]
+        for label, seen in zip(labels, composed, strict=False):
+            label["head"] = seen
+        return labels
 
     @torch.no_grad()
-    def _look(self, images: Sequence[Image.Image]) -> tuple[Tensor, dict[str, Tensor]]:
+    def features(self, images: Sequence[Image.Image]) -> Tensor:
+        """What the body sees, before identity and heads are read from it; shape [pictures, features]."""
+        parts = [self._net.body(as_input(images[i : i + 64], self._size)) for i in range(0, len(images), 64)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _look(self, images: Sequence[Image.Image]) -> tuple[Tensor, dict[str, Tensor], list[tuple[str, float]]]:
+        """Identity and logits of each picture; and what the composition probe says, nothing without one."""
         if not images:
-            return torch.zeros(0, WIDTH), {name: torch.zeros(0, len(labels)) for name, labels in self._heads.items()}
-        seen, told = zip(*(self._net(as_input(images[i : i + 64], self._size)) for i in range(0, len(images), 64)), strict=True)
-        return torch.cat(seen), {name: torch.cat([part[name] for part in told]) for name in self._heads}
+            return torch.zeros(0, WIDTH), {name: torch.zeros(0, len(labels)) for name, labels in self._heads.items()}, []
+        features = self.features(images)
+        vectors, told = self._net.read(features)
+        return vectors, told, [] if self._composition is None else self._composition.attributes(features)
 
 
 def as_input(images: Sequence[Image.Image], size: int) -> Tensor:

@@ -30,6 +30,8 @@ def pipeline_dir() -> Path:
 
 
 def looks_path() -> Path:
+    """The looks encoder, checked with the composition probe beside it."""
+    _checked("composition.safetensors")
     return _checked("looks.safetensors")
 
 
