@@ -22,6 +22,7 @@ from zirelia.definitions.answers import (
     ShortDraftAnswer,
     ShotAnswer,
     VisionAnswer,
+    VisionListAnswer,
     plan_answer,
     shot_answer,
 )
@@ -50,7 +51,7 @@ def _file(folder: Path, text: str, name: str = "writer") -> Path:
     return path
 
 
-HOUSE = {"planner", "drafter", "short_drafter", "art_director", "critic", "captioner", "dataset_captioner"}
+HOUSE = {"planner", "drafter", "short_drafter", "art_director", "critic", "critic_together", "captioner", "dataset_captioner"}
 
 
 def test_the_house_has_its_agents() -> None:
@@ -81,6 +82,7 @@ def test_slots_and_schemas_of_the_house() -> None:
         "short_drafter": ("chat", ShortDraftAnswer),
         "art_director": ("chat", ShotAnswer),
         "critic": ("vision", VisionAnswer),
+        "critic_together": ("vision", VisionListAnswer),
         "captioner": ("chat", CaptionAnswer),
         "dataset_captioner": ("vision", DatasetCaptionAnswer),
     }

@@ -26,7 +26,7 @@ SIDE = 256
 # questions to which a picture that shows what it should is answered with yes; all others with no
 _YES = re.compile(
     r"exactly one person|the person have \"|picture set|person wearing|light fit|expression fit|pose fit"
-    r"|Is it a close-up|Is the person shown|Is the whole person"
+    r"|Is it a close-up|Is the person shown|Is the whole person|picture free of writing"
 )
 
 

@@ -57,13 +57,11 @@ class Silent:
 
 
 def kit_at(home: Path, store: SqlStore) -> Kit:
-    # a hosted, paid model, so that the ledger's rows matter; captions differ between processes
-    chat = ScriptedChat()
-    chat.values["caption"] = f"Process {os.getpid()}, {datetime.now(UTC).isoformat()}: a line that nobody wrote before."
     return Kit(
         store=store,
         media=store.media,
-        chat=chat,
+        chat=ScriptedChat(),
+        # a hosted, paid model, so that the ledger's rows matter
         images=FakeImageMaker(vocabulary=shot_vocabulary(), size=(64, 64), price=0.001),
         panel=CriticPanel([EveryOther()]),
         channels={"folder": FolderChannel(home / "outbox")},
@@ -87,7 +85,6 @@ def main(home: Path, posts: int) -> None:
             resume(kit, subject, post.id)
         say("resumed")
         for _ in range(posts):
-            kit.chat.values["caption"] += "."  # type: ignore[attr-defined]
             produce(kit, subject)
             say("produced")
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from zirelia import resources
-from zirelia.critic.panel import CriticPanel
 from zirelia.domain.persona import Kind
 from zirelia.domain.post import Brief
 from zirelia.domain.prompt import compose
-from zirelia.domain.verdict import Criterion, Outcome
 from zirelia.errors import ConfigurationError, MissingExtra, NotFound
 from zirelia.network import outside_allowed
 from zirelia.ports import Exhibit
-from zirelia.settings import load_settings
-from zirelia.studio import Studio, adapters, open_studio
-from zirelia.studio.looks import IllustratedLooks
+from zirelia.settings import Settings, load_settings
+from zirelia.studio import Studio, adapters, instruments, open_studio
 from zirelia.testing.chat_server import ChatServer
 from zirelia.workflow.compare import scene_shots
 
@@ -46,7 +45,7 @@ def studio_of(home: Path, **names: object) -> Studio:
 def test_opening_builds_nothing(home):
     studio = studio_of(home)
     assert not (home / "home").exists()
-    assert set(studio.__dict__) <= {"settings", "watcher", "choices", "_opened", "_packs"}
+    assert set(studio.__dict__) <= {"settings", "watcher", "choices", "_opened", "_packs", "_panels"}
 
 
 def test_the_queue_needs_no_models(home):
@@ -134,36 +133,63 @@ def test_offline_forbids_connections(home):
 
 
 def test_without_torch_the_critic_is_refused_before_anything_is_paid(home, server, monkeypatch):
-    monkeypatch.setattr("zirelia.studio.is_installed", lambda module: module != "torch")
-    with open_studio(settings=_settings(home, server)) as studio, pytest.raises(MissingExtra, match="looks encoder"):
-        studio.kit()
+    monkeypatch.setattr("zirelia.studio.instruments.is_installed", lambda module: module != "torch")
+    with open_studio(settings=_settings(home, server)) as studio, pytest.raises(MissingExtra, match="looks"):
+        studio.kit(studio.subject())
 
 
-def test_a_photograph_is_not_judged_by_the_drawn_worlds_encoder(home, monkeypatch):
+def test_a_photograph_is_not_judged_by_the_drawn_worlds_encoder(home):
     """Not even when the settings name an illustrated persona and the post is another one's."""
-
-    def never():
-        raise AssertionError("the encoder was loaded")
-
-    monkeypatch.setattr(adapters, "looks", never)
-    subject = studio_of(home).subject()
-    persona = subject.persona.model_copy(update={"kind": Kind.PHOTOGRAPHIC})
-    shot = scene_shots(persona, None, 1)[0]
-    exhibit = Exhibit(
-        image=subject.references[0],
-        shot=shot,
-        brief=Brief(topic="t", angle="a", activity="b", scene=shot.scene, light=shot.light),
-        persona=persona,
-        prompt=compose(shot, persona.look, lora=persona.lora, seed=0, width=128, height=128),
-        references=subject.references,
-    )
-    findings = CriticPanel([IllustratedLooks()]).examine(exhibit)
-    assert {f.outcome for f in findings if f.criterion is Criterion.IDENTITY} == {Outcome.NOT_CHECKED}
-    with pytest.raises(ConfigurationError, match="photographic"):
-        studio_of(home).identity(persona)
+    with closing(studio_of(home)) as studio:
+        drawn, photographed = studio.panel(Kind.ILLUSTRATED).instruments, studio.panel(Kind.PHOTOGRAPHIC).instruments
+        assert ("looks" in drawn, "photographs" in drawn) == (True, False)
+        assert ("looks" in photographed, "photographs" in photographed) == (False, True)
+        subject = studio.subject()
+        persona = subject.persona.model_copy(update={"kind": Kind.PHOTOGRAPHIC})
+        assert studio.kit(replace(subject, persona=persona)).panel is studio.panel(Kind.PHOTOGRAPHIC)
 
 
-def test_the_lazy_instrument_covers_what_the_real_one_does():
+@pytest.mark.parametrize(
+    ("critic", "drawn", "photographed"),
+    [
+        ({}, "looks", "dlib"),
+        ({"dinov2": "facebook/dinov2-small"}, "dinov2", "dlib"),
+        ({"auraface": "models"}, "looks", "auraface"),
+        ({"identity": "dlib", "auraface": "models"}, "looks", "dlib"),
+        ({"identity": "auraface", "auraface": "models"}, "looks", "auraface"),
+        ({"identity": "dinov2", "dinov2": "x"}, "dinov2", "dlib"),
+    ],
+)
+def test_the_measure_of_a_kind_is_one_that_reads_it(critic, drawn, photographed):
+    settings = Settings(critic=critic)
+    assert instruments.measure(settings, Kind.ILLUSTRATED) == drawn
+    assert instruments.measure(settings, Kind.PHOTOGRAPHIC) == photographed
+
+
+def test_a_deferred_instrument_covers_what_the_real_one_does():
+    from zirelia.critic.dinov2 import DinoInstrument
     from zirelia.critic.looks import LooksInstrument
+    from zirelia.critic.photographs import PhotographsInstrument
+    from zirelia.critic.siglip import SiglipInstrument
 
-    assert (IllustratedLooks.name, IllustratedLooks.criteria) == (LooksInstrument.name, LooksInstrument.criteria)
+    real = (LooksInstrument, PhotographsInstrument, DinoInstrument, SiglipInstrument)
+    assert {one.name: one.criteria for one in real} == instruments.CRITERIA
+
+
+def test_measuring_anew_keeps_the_new_line_and_believes_no_old_one(home):
+    with closing(studio_of(home)) as studio:
+        studio.panel(Kind.ILLUSTRATED)
+        subject = studio.subject()
+        shot = scene_shots(subject.persona, None, 1)[0]
+        exhibit = Exhibit(
+            image=subject.references[0],
+            shot=shot,
+            brief=Brief(topic="t", angle="a", activity="b", scene=shot.scene, light=shot.light),
+            persona=subject.persona,
+            prompt=compose(shot, subject.persona.look, lora=subject.persona.lora, seed=0, width=128, height=128),
+            references=subject.references,
+        )
+        first = studio.identity(subject.persona).calibration(exhibit)
+        assert studio.store.calibrations(subject.persona.name) == (first,)
+        assert studio.identity(subject.persona, afresh=True).calibration(exhibit) == first
+        assert studio.store.calibrations(subject.persona.name) == (first,)

@@ -78,7 +78,13 @@ def test_a_rejection_is_final_and_says_why(desk, waiting):
         lambda: approve(desk.kit(), post.id, by="ana"),
         lambda: reject(desk.kit(), post.id, by="ana", because="again"),
         lambda: request_changes(desk.kit(), post.id, by="ana", because="again"),
-        lambda: edit(desk.kit(), post.id, other(post.draft, caption="Something else, said in another way."), by="ana"),
+        lambda: edit(
+            desk.kit(),
+            desk.subject.persona,
+            post.id,
+            other(post.draft, caption="Something else, said in another way."),
+            by="ana",
+        ),
         lambda: publish(desk.kit(), desk.subject, post.id),
     ):
         with pytest.raises(IllegalTransition):
@@ -96,7 +102,7 @@ def test_a_no_without_a_reason_is_refused(desk, waiting, act, because):
 def test_an_edit_voids_an_approval_and_is_remembered(desk, waiting):
     approve(desk.kit(), waiting.id, by="ana")
     draft = other(waiting.draft, caption="One good detail: the tram driver hums.", hashtags=("tram",))
-    post = edit(desk.kit(), waiting.id, draft, by="ben")
+    post = edit(desk.kit(), desk.subject.persona, waiting.id, draft, by="ben")
     assert post.state is S.AWAITING_REVIEW
     assert desk.store.get_post(post.id).draft.caption == draft.caption
     decision = desk.store.decisions(post.id)[-1]
@@ -108,14 +114,14 @@ def test_an_edit_voids_an_approval_and_is_remembered(desk, waiting):
 
 
 def test_an_edit_of_a_waiting_or_held_post_leaves_its_state(desk, held):
-    post = edit(desk.kit(), held.id, other(held.draft, alt_text="A woman in a hoodie."), by="ben")
+    post = edit(desk.kit(), desk.subject.persona, held.id, other(held.draft, alt_text="A woman in a hoodie."), by="ben")
     assert (post.state, post.held_because) == (S.HELD, held.held_because)
     assert desk.store.events(post.id)[-1].because == "edited alt_text"
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(desk, waiting):
     approved = approve(desk.kit(), waiting.id, by="ana")
-    assert edit(desk.kit(), waiting.id, approved.draft, by="ben") == approved
+    assert edit(desk.kit(), desk.subject.persona, waiting.id, approved.draft, by="ben") == approved
     assert desk.store.get_post(waiting.id).version == approved.version
 
 
@@ -125,7 +131,7 @@ def test_a_published_post_is_past_every_decision(desk, waiting):
     for act in (
         lambda: approve(desk.kit(), post.id, by="ana", because="x"),
         lambda: reject(desk.kit(), post.id, by="ana", because="x"),
-        lambda: edit(desk.kit(), post.id, Draft(caption="Another one.", alt_text="Other."), by="ana"),
+        lambda: edit(desk.kit(), desk.subject.persona, post.id, Draft(caption="Another one.", alt_text="Other."), by="ana"),
     ):
         with pytest.raises(IllegalTransition):
             act()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from threading import Event as Signal
 
 import pytest
 
 from zirelia.critic.panel import CriticPanel
+from zirelia.domain.box import Box
 from zirelia.domain.post import PostState
-from zirelia.domain.verdict import Criterion, RepairKind
+from zirelia.domain.repairs import standing
+from zirelia.domain.verdict import Criterion, Finding, Outcome, RepairKind
 from zirelia.errors import ProviderError, ProviderTimeout
 from zirelia.testing.chat import ScriptedChat
 from zirelia.testing.images import FakeImageMaker
@@ -16,6 +19,7 @@ from zirelia.workflow.produce import produce, resume, retry
 from zirelia.workflow.review import request_changes
 
 C, R = Criterion, RepairKind
+FACE = Box(left=0.3, top=0.1, right=0.6, bottom=0.5)
 
 
 def shoot(desk, slot, *verdicts, **changes):
@@ -48,12 +52,16 @@ def test_a_retry_changes_what_the_finding_named(desk, slot, repair, criterion, k
     first, second = post.attempts
     assert post.state is PostState.AWAITING_REVIEW
     assert post.chosen == 2
-    assert second.repairs == (asked,)
+    felt = asked if kind is not R.ONE_PERSON else asked.model_copy(update={"kind": R.CLOSER_FRAMING})  # it hears no "alone"
+    (made,) = second.repairs
+    assert (made.kind, made.phrase, made.criterion) == (felt.kind, phrase, criterion)
+    (mend,) = second.verdict.mends
+    assert (mend.kind, mend.criterion, mend.gone) == (felt.kind, criterion, True)
     before, after = first.provenance.prompt, second.provenance.prompt
     assert before.seed != after.seed
     assert changed(before, after)
-    assert f"{criterion} failed here" in desk.diary.said("note")
-    assert any(f"{criterion} failed here" in note for note in after.notes)
+    assert made.because in desk.diary.said("note")
+    assert any(made.because in note for note in after.notes)
 
 
 def test_a_model_of_free_words_hears_every_repair(desk, slot, repair):
@@ -140,6 +148,92 @@ def test_an_instrument_that_hangs_passes_nothing(desk, slot):
 
 def test_no_instrument_at_all_passes_nothing(desk, slot):
     assert shoot(desk, slot, panel=CriticPanel([])).state is PostState.HELD
+
+
+def test_a_change_that_did_not_help_is_not_made_again(desk, slot, repair):
+    same = {C.TECHNICAL: repair(R.MORE_STEPS)}
+    post = shoot(desk, slot, same, same, same, image_steps=16)
+    assert [[r.kind for r in a.repairs] for a in post.attempts] == [[], [R.MORE_STEPS], [R.NEW_SEED]]
+    assert [[m.gone for m in a.verdict.mends] for a in post.attempts] == [[], [False], [False]]
+    rows = {row.kind: (row.gone, row.stayed) for row in standing(post.attempts)}
+    assert rows == {R.MORE_STEPS: (0, 1), R.NEW_SEED: (0, 1)}
+
+
+def test_an_unsafe_picture_is_tried_once_more_and_then_held(desk, slot, repair):
+    post = shoot(desk, slot, *[{C.SAFETY: repair(R.SAFER_WORDING)}] * 3)
+    assert (post.state, len(post.attempts)) == (PostState.HELD, 2)
+
+
+class Pointing:
+    """Says that the face is wrong, and where, in as many pictures as it is told."""
+
+    name, criteria = "pointing", frozenset({C.ANATOMY})
+
+    def __init__(self, times):
+        self.left = times
+
+    def examine(self, exhibit):
+        self.left -= 1
+        failed = self.left >= 0
+        outcome = Outcome.FAILED if failed else Outcome.PASSED
+        return [
+            Finding(
+                criterion=C.ANATOMY, aspect="face", outcome=outcome, instrument=self.name, explanation="melted", region=FACE
+            )
+        ]
+
+
+def test_a_spoilt_part_is_drawn_anew_in_the_picture_that_was_well(desk, slot):
+    desk.images._inpaints = True
+    post = shoot(desk, slot, panel=CriticPanel([desk.judge, Pointing(1)], time_limit=5.0))
+    first, second = post.attempts
+    assert desk.images.parts == [FACE]
+    assert second.provenance.parents == (first.image.sha256,)
+    assert second.shot == first.shot
+    assert [(m.kind, m.aspect, m.gone) for m in second.verdict.mends] == [(R.INPAINT, "face", True)]
+
+
+def test_a_part_that_stays_spoilt_is_not_mended_twice(desk, slot):
+    desk.images._inpaints = True
+    post = shoot(desk, slot, panel=CriticPanel([desk.judge, Pointing(3)], time_limit=5.0))
+    assert desk.images.parts == [FACE]
+    assert [a.repairs[0].kind for a in post.attempts[1:]] in ([R.INPAINT, R.CLOSER_FRAMING], [R.INPAINT, R.NEW_SEED])
+
+
+def test_a_clock_that_is_set_back_grants_no_attempts(desk, slot):
+    """The attempts after a crash would seem older than the request for them."""
+
+    class Stops(type(desk.judge)):
+        def examine(self, exhibit):
+            desk.clock.at -= timedelta(hours=1)
+            return super().examine(exhibit)
+
+    desk.clock.at += timedelta(hours=9)
+    judge = Stops(verdicts=[{C.BRIEF: None}] * 9)
+    made = desk.images.make
+
+    def stops(*args, **options):
+        if len(desk.images.made) == 2:
+            desk.clock.at -= timedelta(hours=4)
+            desk.images.made.append(desk.images.made[-1])
+            raise KeyboardInterrupt
+        return made(*args, **options)
+
+    desk.images.make = stops
+    kit = desk.kit(panel=CriticPanel([judge], time_limit=5.0))
+    with pytest.raises(KeyboardInterrupt):
+        produce(kit, desk.subject, slot())
+    (post,) = desk.store.posts()
+    assert len(resume(kit, desk.subject, post.id).attempts) == 3
+    request_changes(kit, post.id, by="ana", because="closer")
+    assert len(resume(kit, desk.subject, post.id).attempts) == 6
+
+
+def test_a_clock_that_was_ahead_takes_no_attempts_from_a_request(desk, slot):
+    post = shoot(desk, slot, *[{C.BRIEF: None}] * 3)
+    desk.clock.at -= timedelta(days=1)
+    request_changes(desk.kit(), post.id, by="ana", because="closer")
+    assert len(resume(desk.kit(), desk.subject, post.id).attempts) == 4
 
 
 def test_a_note_makes_a_new_picture_and_keeps_the_old_ones(desk, slot):

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),
+    "critic": ("critic:critic", "Replay verdicts, tune thresholds, and see what instruments and repairs achieve."),
     "grid": (
         "grid:grid",
         "Draw prompt x LoRA x weight: the same prompts and seeds with every persona's LoRA at every scale.",

@@ -8,6 +8,7 @@ import click
 
 from zirelia.cli import terminal
 from zirelia.domain.post import Draft, Post, PostState
+from zirelia.domain.text_remark import instructions
 from zirelia.errors import ConfigurationError, IllegalTransition
 from zirelia.studio import Studio, open_studio
 from zirelia.workflow import produce as production
@@ -88,7 +89,7 @@ def edit(post_id: int, caption: str | None, hashtags: str | None, alt_text: str 
                     "alt_text": alt_text if alt_text is not None else post.draft.alt_text,
                 }
             )
-        after = review.edit(studio.kit(), post_id, _checked(draft), by=by)
+        after = review.edit(studio.kit(), studio.persona(post.persona), post_id, _checked(draft), by=by)
         if after.version == post.version:
             note = "nothing changed"
         elif post.state is PostState.APPROVED:
@@ -96,6 +97,9 @@ def edit(post_id: int, caption: str | None, hashtags: str | None, alt_text: str 
         else:
             note = "edited"
         _say(studio, after, note, as_json)
+        if after.draft is not None and after.version != post.version and not as_json:
+            for told in instructions(after.draft.remarks):
+                click.echo(f"all the same: {told}")
 
 
 @click.command()

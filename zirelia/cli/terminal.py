@@ -15,7 +15,7 @@ from zirelia.domain.post import Event, Post, PostState
 from zirelia.domain.publication import Publication
 from zirelia.domain.shot import Attempt
 from zirelia.domain.value import printable
-from zirelia.domain.verdict import Finding, Outcome
+from zirelia.domain.verdict import Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +130,9 @@ def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef]
         rows.add_row("hashtags", Text(" ".join(f"#{tag}" for tag in post.draft.hashtags)))
         rows.add_row("alt text", Text(post.draft.alt_text))
         rows.add_row("voice", Text(post.draft.voice))
+        for remark in post.draft.remarks:
+            if remark.outcome is Outcome.FAILED:
+                rows.add_row(str(remark.criterion).replace("_", " "), Text(remark.explanation, style="yellow"))
     rows.add_row("disclosure", Text(post.disclosure or "none"))
     attempt = post.chosen_attempt
     if attempt:
@@ -185,15 +188,36 @@ def _attempts(post: Post) -> Any:
     from rich.text import Text
 
     table = Table(box=None, header_style="dim", padding=(0, 1))
-    for heading in ("attempt", "verdict", "what changed"):
+    for heading in ("attempt", "verdict", "took", "what changed"):
         table.add_column(heading)
     for attempt in post.attempts:
-        passed = attempt.verdict is not None and attempt.verdict.passed
+        verdict = attempt.verdict
+        passed = verdict is not None and verdict.passed
         chosen = " ←" if attempt.number == post.chosen else ""
-        changed = "; ".join(r.because for r in attempt.repairs) or "first attempt"
-        why = "passed" if passed else attempt.verdict.explanation if attempt.verdict else "no verdict"
-        table.add_row(f"{attempt.number}{chosen}", Text(why, style="green" if passed else "red"), Text(changed))
+        why = "passed" if passed else verdict.explanation if verdict else "no verdict"
+        table.add_row(
+            f"{attempt.number}{chosen}", Text(why, style="green" if passed else "red"), _took(verdict), Text(_changed(attempt))
+        )
     return table
+
+
+def _took(verdict: Verdict | None) -> str:
+    """Time and money of one verdict."""
+    findings = verdict.findings if verdict else ()
+    cost = sum(finding.cost_usd for finding in findings)
+    return f"{sum(finding.seconds for finding in findings):.1f} s" + (f" ${cost:.4f}" if cost else "")
+
+
+def _changed(attempt: Attempt) -> str:
+    """What the attempt changed, and whether that helped."""
+    mends = {(mend.kind, mend.aspect): mend.gone for mend in attempt.verdict.mends} if attempt.verdict else {}
+    said = {True: "it helped", False: "it did not help", None: ""}
+    changes = [
+        f"{repair.kind.replace('_', ' ')}: {repair.because}" + (f" ({helped})" if helped else "")
+        for repair in attempt.repairs
+        for helped in [said[mends.get((repair.kind, repair.aspect))]]
+    ]
+    return "; ".join(changes) or "first attempt"
 
 
 def queue_table(posts: Sequence[Post]) -> None:

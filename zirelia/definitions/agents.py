@@ -32,6 +32,7 @@ VARIABLES: dict[str, frozenset[str]] = {
     "short_drafter": frozenset({"name", "bio", "scene"}),
     "art_director": frozenset({"name", "brief", "caption", "wardrobe", "choices", "never", "recent", "note"}),
     "critic": frozenset({"question"}),
+    "critic_together": frozenset({"questions"}),
     "captioner": frozenset({"name", "shot"}),
     "dataset_captioner": frozenset({"noun", "never", "shot"}),
 }

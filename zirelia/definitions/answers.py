@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model, field_validator
 
 from zirelia.domain.shot import Framing, Shot, ShotVocabulary
 
@@ -133,6 +133,24 @@ class VisionAnswer(Answered):
     evidence: str = Field(min_length=2, max_length=200, description="what in the picture shows it")
 
 
+class NumberedAnswer(Answered):
+    """One of several numbered questions about a picture, answered. Evidence that is too long is cut, so that one wordy
+    answer does not spoil the others.
+    """
+
+    number: int = Field(ge=1, le=99, description="number of the question")
+    answer: Literal["yes", "no", "unsure"]
+    evidence: Annotated[str, BeforeValidator(lambda said: said[:200] if isinstance(said, str) else said)] = Field(
+        min_length=2, max_length=200, description="what in the picture shows it"
+    )
+
+
+class VisionListAnswer(Answered):
+    """Several yes/no questions about a picture, each answered by its number."""
+
+    answers: list[NumberedAnswer] = Field(max_length=60, description="one for each question, in their order")
+
+
 class CaptionAnswer(Answered):
     """What a picture shows, for somebody who cannot see it."""
 
@@ -151,6 +169,7 @@ ANSWERS: dict[str, type[Answered]] = {
     "short_draft": ShortDraftAnswer,
     "shot": ShotAnswer,
     "vision": VisionAnswer,
+    "vision_list": VisionListAnswer,
     "caption": CaptionAnswer,
     "dataset_caption": DatasetCaptionAnswer,
 }

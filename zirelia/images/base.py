@@ -24,6 +24,8 @@ from zirelia.errors import ConfigurationError, MissingExtra
 from zirelia.images.profiles import Profile
 
 _SAMPLE = 32 * 1024 * 1024
+IMAGE_TO_IMAGE = "Img2Img"
+INPAINT = "Inpaint"
 
 
 @dataclass(frozen=True)
@@ -46,37 +48,49 @@ class Base:
     lock: threading.Lock = field(default_factory=threading.Lock)
     adapters: dict[str, str] = field(default_factory=dict)
     compiled: bool = False
-    _from_image: Any = None
+    _forms: dict[str, Any] = field(default_factory=dict)
     _placed: Any = None
 
-    def pipeline(self, *, image_to_image: bool) -> Any:
-        """The pipeline for the task, on its device; both share all weights."""
-        chosen = self._image_to_image() if image_to_image else self.text_to_image
+    def pipeline(self, *, image_to_image: bool = False, inpaint: bool = False) -> Any:
+        """The pipeline for the task, on its device; all share all weights."""
+        chosen = self._form(INPAINT if inpaint else IMAGE_TO_IMAGE) if inpaint or image_to_image else self.text_to_image
         if self.key.profile.offload != "none" and self._placed is not chosen:
             _offload(chosen, self.key.profile, self.device)
             self._placed = chosen
         return chosen
 
-    def _image_to_image(self) -> Any:
-        if self._from_image is None:
-            self._from_image = _start_picture_form(self.text_to_image)
-        return self._from_image
+    def _form(self, form: str) -> Any:
+        if form not in self._forms:
+            self._forms[form] = _sister_of(self.text_to_image, form)
+        return self._forms[form]
 
 
-def _start_picture_form(pipeline: Any) -> Any:
-    """The pipeline itself where it takes pictures (FLUX.2, Kontext), else its Img2Img sister over the same weights.
+def has_form(class_name: str, form: str) -> bool:
+    """Whether diffusers has that form of the named pipeline."""
+    return _sister_class(class_name, form) is not None
 
-    Named by diffusers' rule rather than through AutoPipelineForImage2Image, whose import loads every pipeline there is.
-    """
+
+def _sister_class(class_name: str, form: str) -> Any:
+    """Named by diffusers' rule rather than through its AutoPipelines, whose import loads every pipeline there is."""
     import diffusers
 
-    kind = type(pipeline)
-    if "image" in inspect.signature(kind.__call__).parameters:
-        return pipeline
     with _quietly():
-        sister = getattr(diffusers, kind.__name__.removesuffix("Pipeline") + "Img2ImgPipeline", None)
+        return getattr(diffusers, f"{class_name.removesuffix('Pipeline')}{form}Pipeline", None)
+
+
+def _sister_of(pipeline: Any, form: str) -> Any:
+    """The pipeline itself where it takes pictures (FLUX.2, Kontext), else its sister over the same weights."""
+    kind = type(pipeline)
+    if form == IMAGE_TO_IMAGE and "image" in inspect.signature(kind.__call__).parameters:
+        return pipeline
+    sister = _sister_class(kind.__name__, form)
     if sister is None:
-        raise ConfigurationError(f"{kind.__name__} has no image-to-image form in diffusers", hint="leave the start picture out")
+        what, hint = (
+            ("image-to-image", "leave the start picture out")
+            if form == IMAGE_TO_IMAGE
+            else ("inpainting", "leave `within` out")
+        )
+        raise ConfigurationError(f"{kind.__name__} has no {what} form in diffusers", hint=hint)
     takes = set(inspect.signature(sister.__init__).parameters)
     settings = {name: value for name, value in pipeline.config.items() if name in takes}
     made = sister(**settings | {name: part for name, part in pipeline.components.items() if name in takes})
@@ -103,6 +117,12 @@ def warm_base(key: BaseKey, *, local_only: bool, token: str | None) -> Base:
 def is_warm(key: BaseKey) -> bool:
     base = _warm
     return base is not None and base.key == replace(key, profile=_loading_part(key.profile))
+
+
+def warm_class(key: BaseKey) -> str | None:
+    """The name of the loaded pipeline's class; None when another one or none is loaded."""
+    base = _warm
+    return type(base.text_to_image).__name__ if base is not None and is_warm(key) else None
 
 
 def _loading_part(profile: Profile) -> Profile:

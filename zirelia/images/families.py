@@ -85,6 +85,7 @@ def call_arguments(
     *,
     generator: Any,
     start: Any | None,
+    mask: Any | None = None,
     on_step: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
     """Keyword arguments for `pipeline(**arguments)`; pixels come back as floats."""
@@ -111,4 +112,7 @@ def call_arguments(
         # with few steps a small strength would leave no step at all
         strength = max(profile.strength, _MIN_START_STEPS / settings.steps)
         wanted |= {"image": start, "strength": min(1.0, strength)}
+    if mask is not None:
+        # what is spoilt is drawn from pure noise: none of it may shine through
+        wanted |= {"mask_image": mask, "strength": 1.0}
     return {name: value for name, value in wanted.items() if name in takes and value is not None}

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import Beside, ImagePrompt, Provenance, ShotVocabulary
 from zirelia.errors import ConfigurationError
-from zirelia.images.base import Base, BaseKey, is_warm, warm_base
+from zirelia.images.base import INPAINT, Base, BaseKey, has_form, is_warm, warm_base, warm_class
 from zirelia.images.drawing import check_size, run, teller, turn
 from zirelia.images.families import Settings, call_arguments, settings_for
+from zirelia.images.inpaint import put_back, soft_mask, to_draw
 from zirelia.images.loras import wear
 from zirelia.images.profiles import Profile
 from zirelia.pictures import encode_png, prepare_start
@@ -95,6 +97,11 @@ class DiffusersImageMaker:
     def estimate_usd(self, prompt: ImagePrompt) -> float:  # noqa: ARG002 - the port's signature
         return 0.0
 
+    def can_inpaint(self) -> bool:
+        """Whether diffusers has an inpainting form of the pipeline; no for a model of the hub that is not loaded yet."""
+        name = warm_class(self._key) or _class_of(Path(self._key.model))
+        return name is not None and has_form(name, INPAINT)
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -102,21 +109,25 @@ class DiffusersImageMaker:
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,  # noqa: ARG002 - nothing is paid here, and a resumed call draws the same pixels again
         progress: Progress,
     ) -> MadeImage:
         """One PNG. An error raised by `progress` ends the drawing after the current step and comes through."""
         check_size(prompt)
+        if within is not None and start_from is None:
+            raise ConfigurationError("a part can only be drawn anew in a picture", hint="give the start picture")
         worn = [] if lora is None else [WornLora(lora=lora, scale=prompt.lora_scale)]
         worn += beside
         start = None if start_from is None else prepare_start(start_from, width=prompt.width, height=prompt.height)
+        mask = None if within is None else soft_mask(within, width=prompt.width, height=prompt.height)
         progress(0.0, f"preparing {self._name}")
         base = warm_base(
             self._key, local_only=self._offline, token=None if self._token is None else self._token.get_secret_value()
         )
         with turn(base, progress):
             began = time.monotonic()
-            image, used = self._draw(base, prompt, worn, start, progress)
+            image, used = self._draw(base, prompt, worn, start, mask, progress)
             seconds = time.monotonic() - began
         return MadeImage(
             data=encode_png(image),
@@ -137,22 +148,43 @@ class DiffusersImageMaker:
         )
 
     def _draw(
-        self, base: Base, prompt: ImagePrompt, worn: Sequence[WornLora], start: Image | None, progress: Progress
+        self,
+        base: Base,
+        prompt: ImagePrompt,
+        worn: Sequence[WornLora],
+        start: Image | None,
+        mask: Image | None,
+        progress: Progress,
     ) -> tuple[Image, Settings]:
         import torch
 
         wear(base, worn)
-        pipeline = base.pipeline(image_to_image=start is not None)
+        pipeline = base.pipeline(image_to_image=start is not None, inpaint=mask is not None)
         arguments = call_arguments(
             pipeline,
             self._profile,
             prompt,
             generator=torch.Generator("cpu").manual_seed(prompt.seed),
             start=start,
+            mask=None if mask is None else to_draw(mask),
             on_step=teller(progress),
         )
         image = run(base, pipeline, arguments, name=self._name, seed=prompt.seed)
+        if start is not None and mask is not None:
+            image = put_back(start, image, mask)
         return image, settings_for(pipeline, self._profile, prompt)
+
+
+def _class_of(folder: Path) -> str | None:
+    """The pipeline's class as its folder names it; None when there is no such folder."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        return None
+    try:
+        name = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+    except ValueError as error:
+        raise ConfigurationError(f"{index} is damaged: {error}", hint="install the model again") from error
+    return name if isinstance(name, str) else None
 
 
 def _trained_side(folder: Path) -> int:

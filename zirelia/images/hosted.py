@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ShotVocabulary
 from zirelia.errors import BadAnswer, ConfigurationError
@@ -139,4 +140,12 @@ def refuse_local_lora(lora: Lora | None, beside: Sequence[WornLora], *, backend:
             f"the LoRAs worn beside the face ({len(beside)}) are files on this machine and the image backend {backend} cannot "
             "use them",
             hint="leave styles out in persona.yaml, or use the flux backend",
+        )
+
+
+def refuse_part(within: Box | None, *, backend: str) -> None:
+    """A whole picture in place of a mended part would be paid for and change what had passed."""
+    if within is not None:
+        raise ConfigurationError(
+            f"the image backend {backend} draws whole pictures, not parts of them", hint="ask `can_inpaint` first"
         )

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ImagePrompt
-from zirelia.images.hosted import Hosted, refuse_local_lora
+from zirelia.images.hosted import Hosted, refuse_local_lora, refuse_part
 from zirelia.images.openai_client import PROVIDER, ImagesAPI
 from zirelia.pictures import encode_png, prepare_start
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
@@ -69,6 +70,9 @@ class OpenAIImageMaker(Hosted):
             details=self._details(self._api.address),
         )
 
+    def can_inpaint(self) -> bool:
+        return False
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -76,11 +80,13 @@ class OpenAIImageMaker(Hosted):
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,  # noqa: ARG002 - this API has nothing that could be taken up again
         progress: Progress,
     ) -> MadeImage:
         """One picture. OpenAI's own models ignore seed, steps and LoRA scale; provenance still records what was asked."""
         refuse_local_lora(lora, beside, backend=PROVIDER)
+        refuse_part(within, backend=PROVIDER)
         options = self._api.options(prompt, form=start_from is not None)
         if start_from is not None:
             start = encode_png(prepare_start(start_from, width=prompt.width, height=prompt.height))

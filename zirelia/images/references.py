@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ImagePrompt, ShotVocabulary
 from zirelia.domain.shotlist import Cell
@@ -52,6 +53,9 @@ class ReferenceImageMaker:
     def estimate_usd(self, prompt: ImagePrompt) -> float:
         return self._editor.estimate_usd(self._edit(prompt))
 
+    def can_inpaint(self) -> bool:
+        return False
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -59,10 +63,13 @@ class ReferenceImageMaker:
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,
         progress: Progress,
     ) -> MadeImage:
         """One picture of the references' subject. Its provenance keeps `prompt`; `instruction` says what was sent for it."""
+        if within is not None:
+            raise ConfigurationError("an edit model draws whole pictures", hint="leave `within` out, or set 'identity: lora'")
         if lora is not None or beside:
             raise ConfigurationError(
                 "the references carry the face, and an edit model wears no LoRA beside them",

@@ -14,10 +14,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import ImagePrompt
 from zirelia.errors import ConfigurationError
-from zirelia.images.hosted import Hosted, Patience, refuse_local_lora
+from zirelia.images.hosted import Hosted, Patience, refuse_local_lora, refuse_part
 from zirelia.images.replicate_account import Account
 from zirelia.images.replicate_inputs import Schema, choose_inputs
 from zirelia.images.replicate_orders import Upload
@@ -86,6 +87,9 @@ class ReplicateImageMaker(Hosted):
             details=self._details(self._account.address),
         )
 
+    def can_inpaint(self) -> bool:
+        return False
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -93,11 +97,13 @@ class ReplicateImageMaker(Hosted):
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,
         progress: Progress,
     ) -> MadeImage:
         """One picture. An error raised by `progress` cancels the prediction and comes through."""
         refuse_local_lora(lora, beside, backend=PROVIDER)
+        refuse_part(within, backend=PROVIDER)
         self._check_trigger(prompt)
         start = None
         if start_from is not None:

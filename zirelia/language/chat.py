@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused
 from zirelia.language.deadline import within
-from zirelia.language.faults import provider_fault
+from zirelia.language.faults import provider_fault, tells
 from zirelia.language.privacy import no_tracing
 from zirelia.language.providers import langchain_wire
 from zirelia.language.questions import asked_again, first_question
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-_CUT_OFF = frozenset({"length", "max_tokens", "MAX_TOKENS"})
-_WITHHELD = frozenset({"content_filter", "refusal", "safety", "SAFETY", "PROHIBITED_CONTENT", "guardrail_intervened"})
+_CUT_OFF = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_context_window_exceeded"})
+_WITHHELD = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"}) | frozenset(
+    {"SAFETY", "PROHIBITED_CONTENT", "RECITATION", "BLOCKLIST", "SPII", "IMAGE_SAFETY"}
+)
 
 
 class LangChainChat:
@@ -49,6 +51,7 @@ class LangChainChat:
         attempts: how often one call is tried at most when the provider is busy or unreachable, from 1.
         backoff: seconds that bound the first wait before another try; doubles with each.
         local: whether nothing leaves this machine.
+        api_key: cut out of every message, should the provider repeat it; the wire has it already.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class LangChainChat:
         backoff: float = 0.5,
         local: bool = False,
         details: dict[str, str] | None = None,
+        api_key: str | None = None,
     ) -> None:
         if timeout <= 0 or max_asks < 1 or attempts < 1 or price_in < 0 or price_out < 0:
             raise ConfigurationError(
@@ -77,6 +81,7 @@ class LangChainChat:
         self._timeout, self._max_asks, self._attempts, self._backoff = timeout, max_asks, attempts, backoff
         self._price_in, self._price_out = price_in, price_out
         self._local, self._details = local, dict(details or {})
+        self._secret = api_key or ""
 
     @property
     def vision(self) -> bool:
@@ -158,13 +163,14 @@ class LangChainChat:
         try:
             message = within(self._timeout, call)
         except Exception as error:
-            raise provider_fault(error, self._provider) from error
+            fault = provider_fault(error, self._provider, secret=self._secret)
+            raise fault from (None if tells(error, self._secret) else error)
         meter.read(message)
         self._check_given(message)
         return message
 
     def _check_given(self, message: BaseMessage) -> None:
-        refusal = message.additional_kwargs.get("refusal")
+        refusal = message.additional_kwargs.get("refusal") or _blocked(message)
         if refusal or _finish(message) in _WITHHELD:
             words = " ".join(str(refusal or text_of(message)).split())[:200] or "no reason given"
             raise ProviderRefused(
@@ -203,6 +209,7 @@ def open_chat(
     max_asks: int = 3,
     attempts: int = 3,
     backoff: float = 0.5,
+    provider_url: str | None = None,
 ) -> LangChainChat:
     """A chat model by name; nothing is connected before the first question.
 
@@ -210,6 +217,8 @@ def open_chat(
         model: with a `base_url`, the server's own name for it (colons allowed); else "provider:model" of LangChain, where
             a name without provider is OpenAI's.
         api_key: None for a server without one. Keys in the environment are not looked at for OpenAI-compatible servers.
+        provider_url: where a LangChain provider is reached instead of its own address, such as a gateway that speaks its
+            protocol.
 
     Raises ConfigurationError (bad URL, missing key, unknown provider or a provider package that is not installed).
     """
@@ -219,8 +228,8 @@ def open_chat(
     }  # fmt: skip
     provider, _, name = model.partition(":")
     if base_url is None and name and provider != "openai":
-        wire: Wire = langchain_wire(model, api_key=api_key, timeout=timeout)
-        return LangChainChat(wire, provider=provider, model_name=name, **common)
+        wire = langchain_wire(model, api_key=api_key, timeout=timeout, base_url=provider_url)
+        return LangChainChat(wire, provider=provider, model_name=name, api_key=wire.secret, **common)
     if base_url is None:
         base_url, model = OPENAI_URL, name or model
         if not api_key:
@@ -232,6 +241,7 @@ def open_chat(
         model_name=model,
         local=local,
         details={"server": url},
+        api_key=api_key,
         **common,
     )
 
@@ -242,6 +252,13 @@ def _as_wire(model: BaseChatModel | Wire) -> Wire:
     from langchain_core.language_models.chat_models import BaseChatModel
 
     return LangChainWire(lambda _: model) if isinstance(model, BaseChatModel) else model
+
+
+def _blocked(message: BaseMessage) -> str:
+    """Why Gemini gave no answer at all to a question that it would not read; empty otherwise."""
+    feedback = message.response_metadata.get("prompt_feedback")
+    reason = feedback.get("block_reason") if isinstance(feedback, dict) else None
+    return f"the question was blocked: {getattr(reason, 'value', reason)}" if reason else ""
 
 
 def _finish(message: BaseMessage) -> str:

@@ -23,31 +23,44 @@ if TYPE_CHECKING:
 _KEPT = 16
 
 
-def langchain_wire(model: str, *, api_key: str | None, timeout: float) -> LangChainWire:
+def langchain_wire(model: str, *, api_key: str | None, timeout: float, base_url: str | None = None) -> LangChainWire:
     """Raises ConfigurationError for an unknown provider, a package that is not installed, or a missing key.
 
-    The provider's own retries are off. `seed` is not sent: few providers take it, and several refuse the call for it.
+    `base_url` None is the provider's own address. The provider's own retries are off. `seed` is not sent: few providers
+    take it, and several refuse the call for it.
     """
     models: OrderedDict[tuple[float | None, int], BaseChatModel] = OrderedDict()
 
     def make(request: ChatRequest) -> BaseChatModel:
         key = request.temperature, request.max_tokens
         if key not in models:
-            models[key] = _build(model, api_key, timeout, *key)
+            models[key] = _build(model, api_key, timeout, base_url, *key)
             while len(models) > _KEPT:
                 models.popitem(last=False)
         return models[key]
 
-    _build(model, api_key, timeout, None, 16)
-    return LangChainWire(make)
+    first = _build(model, api_key, timeout, base_url, None, 16)
+    return LangChainWire(make, secret=api_key or _key_of(first))
 
 
-def _build(model: str, api_key: str | None, timeout: float, temperature: float | None, max_tokens: int) -> BaseChatModel:
+def _key_of(built: BaseChatModel) -> str:
+    """The key that the provider's package found in the environment; empty when it has none."""
+    from pydantic import SecretStr
+
+    held = (value.get_secret_value() for value in vars(built).values() if isinstance(value, SecretStr))
+    return next((value for value in held if value), "")
+
+
+def _build(
+    model: str, api_key: str | None, timeout: float, base_url: str | None, temperature: float | None, max_tokens: int
+) -> BaseChatModel:
     options: dict[str, Any] = {"timeout": timeout, "max_retries": 0, "max_tokens": max_tokens}
     if temperature is not None:
         options["temperature"] = temperature
     if api_key:
         options["api_key"] = api_key
+    if base_url:
+        options["base_url"] = base_url
     provider = model.partition(":")[0]
     try:
         from langchain.chat_models import init_chat_model

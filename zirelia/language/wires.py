@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
@@ -143,18 +144,21 @@ class OpenAIWire:
 
 
 class LangChainWire:
-    """Any LangChain chat model; `make` builds it for a question, because parameter names differ between providers."""
+    """Any LangChain chat model; `make` builds it for a question, because parameter names differ between providers. `secret` is
+    the key that it holds, if any, to be kept out of messages.
+    """
 
-    def __init__(self, make: Callable[[ChatRequest], BaseChatModel]) -> None:
+    def __init__(self, make: Callable[[ChatRequest], BaseChatModel], *, secret: str = "") -> None:
         self._make = make
-        self._enforces = True
+        self.secret = secret
+        self._enforces = self._warm = True
 
     @property
     def enforces_schema(self) -> bool:
         return self._enforces
 
     def say(self, messages: list[BaseMessage], request: ChatRequest, schema: dict[str, Any] | None) -> BaseMessage:
-        model = self._make(request)
+        model = self._make(request if self._warm else replace(request, temperature=None))
         if schema is None:
             return model.invoke(messages)
         try:
@@ -167,6 +171,9 @@ class LangChainWire:
 
     def do_without(self, refusal: ProviderRefused) -> bool:
         said = refusal.message.lower()
+        if self._warm and "temperature" in said:
+            self._warm = False
+            return True
         if self._enforces and any(word in said for word in ("tool", "function", "schema", "response_format")):
             self._enforces = False
             return True

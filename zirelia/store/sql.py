@@ -28,6 +28,7 @@ from zirelia.domain.shot import Attempt
 from zirelia.errors import Conflict, IllegalTransition, NotFound, StoreError
 from zirelia.store import rows
 from zirelia.store.backup import copy_all
+from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
@@ -38,8 +39,8 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore:
-    """Implements ports.Store. Opening creates what is missing and migrates.
+class SqlStore(CriticTables):
+    """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:
         place: the database file, or a database URL.

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from zirelia.domain.calibration import Calibration
 from zirelia.domain.decision import Decision
 from zirelia.domain.post import Brief, Draft
 from zirelia.domain.publication import Publication
@@ -171,3 +172,26 @@ class LedgerRow(Base):
     seconds: Mapped[float] = mapped_column(Double)
     external_id: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)
+
+
+class CalibrationRow(Base):
+    """Where the line of one persona lies; `id` is a hash of everything that decides it."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    persona: Mapped[str] = mapped_column(String(40), index=True)
+    embedder: Mapped[str] = mapped_column(Text)
+    body: Mapped[Calibration] = mapped_column(JsonValue(Calibration))
+
+
+class VisionAnswerRow(Base):
+    """What a vision model answered; `id` is a hash of picture, question and model."""
+
+    __tablename__ = "vision_answers"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    model: Mapped[str] = mapped_column(Text)
+    question: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str] = mapped_column(Text)
+    cost: Mapped[float] = mapped_column(MicroUsd())

@@ -20,22 +20,23 @@ from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import LoadedPersona, load_persona, override_persona
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Identity, Kind, Persona
-from zirelia.errors import ConfigurationError, MediaError, MissingExtra
+from zirelia.errors import ConfigurationError, MediaError
 from zirelia.network import forbid_outside_connections
 from zirelia.provenance.sealer import JpegSealer
-from zirelia.settings import Choice, Settings, is_installed, load_settings, resolve_backends
+from zirelia.settings import Choice, Settings, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
-from zirelia.studio import adapters, making
-from zirelia.studio.looks import IllustratedLooks
+from zirelia.studio import adapters, instruments, making
 from zirelia.workflow.kit import Budget, Kit, Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from zirelia.critic.panel import CriticPanel
     from zirelia.language.chat import LangChainChat
-    from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Instrument, Panel, Watcher
+    from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Watcher
     from zirelia.store.datasets import DatasetFiles
+    from zirelia.studio.instruments import Deferred
     from zirelia.studio.loras import Judged
     from zirelia.training.plan import TrainingPlan
     from zirelia.workflow.train import TrainKit
@@ -58,6 +59,7 @@ class Studio:
         self.watcher = watcher
         self._opened: list[LangChainChat] = []
         self._packs: dict[str, LoadedPersona] = {}
+        self._panels: dict[tuple[Kind, bool], CriticPanel] = {}
 
     def close(self) -> None:
         for chat in self._opened:
@@ -189,6 +191,8 @@ class Studio:
         """Everything a use case works with; `subject` is whom it makes pictures of, where it makes any."""
         settings = self.settings
         # asked of the subject, because the image model of a persona that is edited may not even be installed
+        if subject is not None:
+            instruments.require(self.settings, subject.persona.kind)
         edited = subject is not None and subject.persona.identity is Identity.REFERENCES
         images = self.images if subject is None else self.images_for(subject)
         embedded = self.choices["chat"].backend == "embedded"
@@ -197,13 +201,14 @@ class Studio:
             media=self.media,
             chat=self.chat,
             images=images,
-            panel=self.panel,
+            panel=self.panel(subject.persona.kind if subject else self.persona().kind),
             channels=self.channels,
             sealer=JpegSealer(),
             agents={name: load_agent(name) for name in agent_names()},
             now=lambda: datetime.now(UTC),
             watcher=self.watcher,
             embedder=self.embedder,
+            identifier=adapters.identifier(),
             budget=Budget(month_usd=settings.budget.month_usd, post_usd=settings.budget.post_usd),
             attempts=settings.critic.attempts,
             candidates=settings.chat.candidates if embedded else 1,
@@ -214,29 +219,31 @@ class Studio:
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
         )
 
-    @cached_property
-    def panel(self) -> Panel:
-        """The critic: instruments that run offline, and the vision model when there is one."""
-        from zirelia.critic.panel import CriticPanel
+    def panel(self, kind: Kind, *, vision: bool = True) -> CriticPanel:
+        """The critic for one kind of persona: instruments that run offline, and the vision model when there is one.
 
-        if self.persona().kind is Kind.ILLUSTRATED and not is_installed("torch"):
-            # said now, and not as an unchecked criterion of pictures that were paid for
-            raise MissingExtra("embedded", "the critic's looks encoder")
-        instruments = adapters.instruments(IllustratedLooks())
-        if self.vision is not None:
-            from zirelia.critic.vision import VisionInstrument
-
-            instruments.append(VisionInstrument(self.vision, load_agent("critic")))
-        return CriticPanel(instruments, time_limits={"vision": 300.0} if self.vision else {})
-
-    def identity(self, persona: Persona) -> Instrument:
-        """The instrument that measures likeness for this kind of persona.
-
-        Raises ConfigurationError for a photographic one, which has no offline instrument yet and stays unchecked.
+        Args:
+            vision: False leaves the vision model out, so that nothing is paid, and keeps nothing: for looking once more.
         """
-        if persona.kind is not Kind.ILLUSTRATED:
-            raise ConfigurationError(f"no instrument here measures the identity of a {persona.kind} persona")
-        return adapters.looks()
+        if (kind, vision) not in self._panels:
+            from zirelia.critic.panel import CriticPanel
+
+            asked = instruments.offline(self.settings, kind, memory=self.store if vision else None)
+            if vision and self.vision is not None:
+                asked.append(instruments.vision(self.settings, self.vision, memory=self.store))
+            limits = {"vision": instruments.VISION_SECONDS} if vision and self.vision is not None else {}
+            self._panels[kind, vision] = CriticPanel(asked, time_limits=limits)
+        return self._panels[kind, vision]
+
+    def identity(self, persona: Persona, *, afresh: bool = False) -> Deferred:
+        """The instrument that measures likeness for this persona. Raises MissingExtra.
+
+        Args:
+            afresh: measures the line anew, and keeps it, even where one is kept.
+        """
+        instruments.require(self.settings, persona.kind)
+        memory = instruments.Afresh(self.store) if afresh else self.store
+        return instruments.identity(self.settings, persona.kind, memory=memory)
 
     def _pack(self, name: str | None) -> LoadedPersona:
         wanted = name or self.settings.persona

@@ -12,13 +12,16 @@ from pydantic import SecretStr
 
 from zirelia.domain.lora import Lora
 from zirelia.errors import ConfigurationError, MissingExtra
-from zirelia.settings import Choice, Settings
+from zirelia.settings import Choice, Settings, is_installed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from zirelia.images.profiles import Profile
     from zirelia.language.chat import LangChainChat
     from zirelia.pocket.looks import LooksEncoder
-    from zirelia.ports import Embedder, ImageMaker, Instrument
+    from zirelia.ports import Embedder, ImageMaker, LanguageIdentifier
 
 PRICES: dict[str, tuple[float, float]] = {
     "gpt-4.1": (2.0, 8.0),
@@ -38,7 +41,10 @@ IMAGE_PRICE_USD = 0.05
 _PROFILES = {"cpu": "cpu", "8gb": "vram8", "12gb": "vram12", "16gb": "vram16", "24gb": "vram24", "40gb": "vram40"}
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _ESTIMATED_TOKENS = (3000, 600)
-_VISION_QUESTIONS = 14
+_KEY_NAMES = {"google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY")}
+"""Providers whose key is not named after them."""
+_VISION_QUESTIONS = 26
+"""A persona's questions with the usual number of second askings."""
 IMPOSTORS = 120
 RELIABLE = 0.95
 """Share of unseen pictures that an attribute head must read rightly before it may judge."""
@@ -77,8 +83,9 @@ def _remote_chat(settings: Settings, choice: Choice, **common: Any) -> LangChain
 
 def _provider_key(settings: Settings, model: str) -> str | None:
     """The provider's own key, such as ANTHROPIC_API_KEY, where .env has one; else LangChain looks in the environment."""
-    name = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY"
-    secret = settings.passed_on.get(name)
+    provider = model.partition(":")[0]
+    names = _KEY_NAMES.get(provider, (f"{provider.upper().replace('-', '_')}_API_KEY",))
+    secret = next((settings.passed_on[name] for name in names if name in settings.passed_on), None)
     return secret.get_secret_value() if secret else None
 
 
@@ -117,6 +124,15 @@ def embedder(choice: Choice) -> Embedder | None:
     from zirelia.language.embeddings import WordLlamaEmbedder
 
     return WordLlamaEmbedder()
+
+
+def identifier() -> LanguageIdentifier | None:
+    """What tells languages apart; None where its package is not installed, and then languages are not checked."""
+    if not is_installed("py3langid"):
+        return None
+    from zirelia.language.identify import PyLangIdentifier
+
+    return PyLangIdentifier()
 
 
 def images(settings: Settings, choice: Choice, trigger: str | None) -> ImageMaker:
@@ -235,16 +251,6 @@ def lora(path: Path, trigger: str) -> Lora:
     return Lora(path=str(path), sha256=sha256_of(path), trigger=trigger, base_model=base_model, rank=max(ranks))
 
 
-def instruments(identity: Instrument | None) -> list[Instrument]:
-    """The instruments that run offline."""
-    from zirelia.critic.duplicates import DuplicatesInstrument
-    from zirelia.critic.safety import SafetyInstrument
-    from zirelia.critic.technical import TechnicalInstrument
-
-    offline: list[Instrument] = [TechnicalInstrument(), SafetyInstrument(), DuplicatesInstrument()]
-    return offline if identity is None else [identity, *offline]
-
-
 def replicate_token(settings: Settings) -> SecretStr:
     """Raises ConfigurationError without one."""
     token = settings.replicate.api_token
@@ -266,11 +272,13 @@ def looks_encoder() -> LooksEncoder:
 
 
 @cache
-def looks() -> Instrument:
-    """The instrument for illustrated personas: the pocket world's encoder, with a bank of other characters as impostors."""
+def looks_bank() -> tuple[LooksEncoder, dict[str, tuple[str, ...]], NDArray[np.float32], str]:
+    """The pocket world's encoder, those of its heads that may judge, the embeddings of other characters, and its version."""
+    from zirelia.files import sha256_of
+
     encoder = looks_encoder()
-    from zirelia.critic.looks import LooksInstrument
     from zirelia.pocket.drawing import render
+    from zirelia.pocket.weights import looks_path
     from zirelia.pocket.world import HELD_OUT_HAIR, random_character, random_shot
 
     draw = random.Random(0)  # noqa: S311 - the same impostors every time
@@ -279,8 +287,8 @@ def looks() -> Instrument:
     people[::4] = [replace(character, hair=HELD_OUT_HAIR) for character in people[::4]]
     strangers = [render(character, random_shot(draw), 96) for character in people]
     # a head that misreads its own world too often would send good pictures back
-    heads = {head: words for head, words in encoder.heads.items() if encoder.calibration.accuracy[head] >= RELIABLE}
-    return LooksInstrument(encoder, heads=heads, impostors=encoder.embed(strangers))
+    heads = {head: tuple(words) for head, words in encoder.heads.items() if encoder.calibration.accuracy[head] >= RELIABLE}
+    return encoder, heads, encoder.embed(strangers), sha256_of(looks_path())[:12]
 
 
 def require(choice: Choice, what: str) -> None:

@@ -213,10 +213,7 @@ def _critic(studio: Studio) -> str:
             references=subject.references,
         )
         # the offline instruments alone: a vision model has its own line above
-        from zirelia.critic.panel import CriticPanel
-        from zirelia.studio import adapters
-
-        panel = CriticPanel(adapters.instruments(studio.identity(persona)))
+        panel = studio.panel(persona.kind, vision=False)
         findings = sum(finding.outcome != "not_checked" for finding in panel.examine(exhibit))
     return f"{findings} findings on a reference of {subject.persona.name}"
 

@@ -11,6 +11,7 @@ Captions differ from answer to answer unless one is given, because a post must n
 from __future__ import annotations
 
 import json
+import random
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,12 @@ from zirelia.testing.schema_filler import schema_filler
 
 PROVIDER = "script"
 _TOKENS_IN, _TOKENS_OUT = 100, 20
+_THINGS = """
+tram heron kettle ladder violin pocket harbour onion cellar postcard ginger compass attic pigeon raincoat biscuit orchard
+lantern sparrow teaspoon canal marble blanket radio chimney walnut ferry curtain pencil magpie bakery staircase button
+moss drawer whistle plum carpet anchor saucer puddle balcony moth cinema thimble garlic meadow clock ribbon suitcase
+"""
+_DOINGS = "finds loses carries paints forgets borrows mends follows buries waters counts hides sells polishes misses steers"
 
 
 class ScriptedChat:
@@ -61,7 +68,7 @@ class ScriptedChat:
         said = self._script.popleft() if self._script else {}
         if isinstance(said, ZireliaError):
             raise said
-        usual = {"caption": f"Entry number {len(self.asked)} of a diary that a fake model writes, without a thought."}
+        usual = {"caption": _caption(1000 * (request.seed or 0) + len(self.asked))}
         filled = schema_filler(schema.model_json_schema(), {**usual, **self.values, **said})
         raw = json.dumps(filled, ensure_ascii=False)
         usage = Usage(_TOKENS_IN, _TOKENS_OUT, self._cost)
@@ -74,3 +81,11 @@ class ScriptedChat:
             wrong.usage = usage
             raise wrong from error
         return Answer(value=value, model="scripted", usage=usage, raw=raw)
+
+
+def _caption(number: int) -> str:
+    """A caption that shares next to nothing with those of other numbers; the same for the same number."""
+    draw = random.Random(number)  # noqa: S311 - words for a fake
+    things, doings = draw.sample(_THINGS.split(), 6), draw.sample(_DOINGS.split(), 3)
+    first, second, third = (f"{things[2 * n]} {doings[n]} {things[2 * n + 1]}" for n in range(3))
+    return f"The {first} at number {number}. Outside, one {second}; {third} too."

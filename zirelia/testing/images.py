@@ -17,9 +17,10 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from zirelia.domain.box import Box
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.shot import Beside, ImagePrompt, Provenance, ShotVocabulary
-from zirelia.errors import MediaError, ZireliaError
+from zirelia.errors import ConfigurationError, MediaError, ZireliaError
 from zirelia.ports import BackendFacts, MadeImage, PaidCall, Progress
 
 _SHAPES = 24
@@ -31,6 +32,7 @@ class FakeImageMaker:
     Args:
         price: US dollars a picture; above 0 it behaves like a paid provider: `created` is told an id, and a call that
             already has one draws that picture again without paying.
+        inpaints: whether it says that it draws parts anew; `parts` then holds those that it was given.
         failures: errors that the next calls raise, before anything is paid.
     """
 
@@ -41,10 +43,13 @@ class FakeImageMaker:
         size: tuple[int, int] = (256, 256),
         price: float = 0.0,
         failures: list[ZireliaError] | None = None,
+        inpaints: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
         self._size = size
         self._price = price
+        self._inpaints = inpaints
+        self.parts: list[Box] = []
         self.failures = failures if failures is not None else []
         self.made: list[ImagePrompt] = []
         self.paid = 0
@@ -61,6 +66,9 @@ class FakeImageMaker:
     def estimate_usd(self, prompt: ImagePrompt) -> float:  # noqa: ARG002 - the port's signature
         return self._price
 
+    def can_inpaint(self) -> bool:
+        return self._inpaints
+
     def make(
         self,
         prompt: ImagePrompt,
@@ -68,12 +76,15 @@ class FakeImageMaker:
         lora: Lora | None,
         beside: Sequence[WornLora] = (),
         start_from: bytes | None = None,
+        within: Box | None = None,
         call: PaidCall,
         progress: Progress,
     ) -> MadeImage:
         progress(0.0, "drawing rectangles")
         if self.failures:
             raise self.failures.pop(0)
+        if within is not None and (start_from is None or not self._inpaints):
+            raise ConfigurationError("the fake was asked for a part that it cannot draw", hint="FakeImageMaker(inpaints=True)")
         if start_from is not None:
             _check_start(start_from)
         wish = hashlib.sha256(
@@ -83,11 +94,15 @@ class FakeImageMaker:
                     lora.sha256 if lora else "",
                     *sorted(f"{each.lora.sha256} {each.scale}" for each in beside),
                     hashlib.sha256(start_from).hexdigest() if start_from else "",
+                    *((within.model_dump_json(),) if within else ()),
                 )
             ).encode()
         ).hexdigest()
         external_id = self._pay(call, wish) if self._price > 0 else None
         data = _draw(prompt, wish)
+        if within is not None and start_from is not None:
+            data = _within(start_from, data, within)
+            self.parts.append(within)
         self.made.append(prompt)
         progress(1.0, "drawn")
         return MadeImage(
@@ -124,6 +139,24 @@ def _check_start(start_from: bytes) -> None:
         Image.open(io.BytesIO(start_from)).verify()
     except (OSError, SyntaxError, ValueError) as error:
         raise MediaError(f"the start picture cannot be read: {error}") from error
+
+
+def _within(start_from: bytes, drawn: bytes, within: Box) -> bytes:
+    """The start picture, with the part taken from the drawn one."""
+    from PIL import Image
+
+    new = Image.open(io.BytesIO(drawn))
+    mended = Image.open(io.BytesIO(start_from)).convert("RGB").resize(new.size)
+    corners = (
+        round(within.left * new.width),
+        round(within.top * new.height),
+        round(within.right * new.width),
+        round(within.bottom * new.height),
+    )
+    mended.paste(new.crop(corners), corners[:2])
+    buffer = io.BytesIO()
+    mended.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def _draw(prompt: ImagePrompt, wish: str) -> bytes:

@@ -14,25 +14,30 @@ from zirelia.definitions.answers import DraftAnswer, ShortDraftAnswer
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Draft, Post, PostState, move
 from zirelia.domain.prompt import place
-from zirelia.domain.text import problems
+from zirelia.domain.text import instructions
+from zirelia.domain.text_length import length
 from zirelia.errors import BadAnswer, ConfigurationError
 from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.wording import judge_text, limits_of, measures
 
-ROUNDS = 3
-RECENT_TEXTS = 30
+REWRITES = 2
+ROUNDS = 1 + REWRITES
 NEAR = 0.7
 """Similarity to the brief above which nearer is not better, in cosine."""
 DEFAULT_CAPTION_LIMIT = 2200
 
 
 def draft(kit: Kit, subject: Subject, post: Post) -> Post:
-    """Writes the text and moves the post to `drafted`. Raises BadAnswer when no draft keeps the rules."""
+    """Writes the text and moves the post to `drafted`, with what the text critic found in it. Raises BadAnswer with the
+    remarks of the last round when no draft keeps the rules.
+    """
     persona, brief = subject.persona, post.brief
     if brief is None:
         raise ConfigurationError(f"post {post.id} has no brief to write about")
-    recent = _recent_captions(kit, post)
+    known = measures(kit, persona, post)
+    recent = tuple(other.caption for other in known.recent)
     limit = _caption_limit(kit, persona, post)
     kit.watcher.step("draft")
     kept: list[Draft] = []
@@ -48,15 +53,17 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
                     raise
                 complaints, raw = (error.message,), error.raw
                 continue
-            found = problems(written, persona, caption_limit=limit, recent=recent)
+            remarks = judge_text(kit, persona, post, written, known=known)
+            found = instructions(remarks)
             if not found:
-                kept.append(written)
+                kept.append(written.model_copy(update={"remarks": remarks}))
             else:
                 complaints = found
             kit.watcher.progress(turn / (ROUNDS * kit.candidates), f"draft {turn}")
         if kept:
             break
-        kit.watcher.note("; ".join(complaints))
+        again = f"; written again ({round_number + 1} of {REWRITES})" if round_number < REWRITES else ""
+        kit.watcher.note("; ".join(complaints) + again)
     if not kept:
         raise BadAnswer("no draft kept the rules: " + "; ".join(complaints), provider=kit.chat.facts().backend, raw=raw)
     best = _best(kit, kept, brief, recent)
@@ -141,13 +148,8 @@ def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]
     return drafts[int(scores.argmax())]
 
 
-def _recent_captions(kit: Kit, post: Post) -> tuple[str, ...]:
-    posts = kit.store.remembered(post.persona, but=post.id, limit=RECENT_TEXTS)
-    return tuple(other.draft.caption for other in posts if other.draft is not None)
-
-
 def _caption_limit(kit: Kit, persona: Persona, post: Post) -> int:
     """What is left for the caption on the tightest channel, after hashtags and the disclosure line."""
-    limits = [kit.channels[name].capabilities().caption_limit for name in persona.channels if name in kit.channels]
-    reserved = len(post.disclosure or "") + 120
-    return max(80, min([*limits, DEFAULT_CAPTION_LIMIT]) - reserved)
+    limits = limits_of(kit, persona)
+    reserved = max([len(post.disclosure or ""), *(length(post.disclosure or "", one.counts) for one in limits)]) + 120
+    return max(80, min([*(one.caption for one in limits), DEFAULT_CAPTION_LIMIT]) - reserved)

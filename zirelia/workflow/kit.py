@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from zirelia.definitions.agents import Agent
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Persona
-from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Media, Panel, Sealer, Store, Watcher
+from zirelia.ports import Channel, Chat, Embedder, ImageMaker, LanguageIdentifier, Media, Panel, Sealer, Store, Watcher
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,6 +65,7 @@ class Kit:
     image_steps: the profile's own step count, from which a repair may raise it; None where the backend decides.
     vision: the model that looks at pictures, for critic and captioner, if there is one.
     vision_estimate_usd: what judging one picture may cost at most.
+    identifier: tells the language of a draft; without one that is not checked.
     chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
     """
 
@@ -79,6 +80,7 @@ class Kit:
     now: Callable[[], datetime]
     watcher: Watcher
     embedder: Embedder | None = None
+    identifier: LanguageIdentifier | None = None
     budget: Budget = Budget()
     attempts: int = MAX_ATTEMPTS
     candidates: int = 1

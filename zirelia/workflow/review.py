@@ -8,13 +8,16 @@ Each is one transaction: decision, state and event together. Two people deciding
 from __future__ import annotations
 
 from zirelia.domain.decision import Decision, DecisionKind
+from zirelia.domain.persona import Persona
 from zirelia.domain.post import Draft, Event, Post, PostState, move
 from zirelia.domain.verdict import Repair, RepairKind
 from zirelia.errors import IllegalTransition
 from zirelia.workflow.kit import Kit
+from zirelia.workflow.wording import judge_edit
 
 APPROVABLE = frozenset({PostState.AWAITING_REVIEW, PostState.HELD})
 EDITABLE = frozenset({PostState.AWAITING_REVIEW, PostState.APPROVED, PostState.HELD})
+_NOT_EDITED = {"voice", "remarks"}
 
 
 def approve(kit: Kit, post_id: int, *, by: str, because: str | None = None) -> Post:
@@ -44,17 +47,20 @@ def request_changes(kit: Kit, post_id: int, *, by: str, because: str) -> Post:
     return _decide(kit, post, DecisionKind.REQUEST_CHANGES, PostState.DRAFTED, by=by, because=because)
 
 
-def edit(kit: Kit, post_id: int, draft: Draft, *, by: str) -> Post:
-    """Replaces the text. An approval is void after it, and the change is remembered as a decision."""
+def edit(kit: Kit, persona: Persona, post_id: int, draft: Draft, *, by: str) -> Post:
+    """Replaces the text, with what the text critic says of it. An approval is void after it, and the change is remembered as a
+    decision. Raises IllegalTransition for a text that a channel would refuse; what else is wrong with it only warns.
+    """
     post = kit.store.get_post(post_id)
     if post.state not in EDITABLE or post.draft is None:
         raise IllegalTransition(
             f"post {post_id} is {post.state} and cannot be edited", hint="editable: " + ", ".join(sorted(EDITABLE))
         )
-    before, after = post.draft.model_dump(exclude={"voice"}), draft.model_dump(exclude={"voice"})
+    before, after = post.draft.model_dump(exclude=_NOT_EDITED), draft.model_dump(exclude=_NOT_EDITED)
     changes = {field: (_shown(before[field]), _shown(after[field])) for field in before if before[field] != after[field]}
     if not changes:
         return post
+    draft = judge_edit(kit, persona, post, draft)
     now = kit.now()
     decision = Decision(kind=DecisionKind.EDIT, by=by, at=now, changes=changes)
     edited = post.model_copy(update={"draft": draft})

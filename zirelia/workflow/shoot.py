@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from zirelia.domain.box import Box
 from zirelia.domain.post import Post, PostState, move
-from zirelia.domain.prompt import compose, repair_shot, seed_for
-from zirelia.domain.shot import Attempt, ImagePrompt, Shot
-from zirelia.domain.verdict import Finding, Outcome, Repair, RepairKind, escalated, fold, repairs_for
+from zirelia.domain.repairs import may_retry, mends
+from zirelia.domain.shot import Attempt, Shot
+from zirelia.domain.verdict import Finding, Outcome, Repair, fold
 from zirelia.errors import ConfigurationError, ProviderError
 from zirelia.ports import Exhibit
 from zirelia.workflow.accounts import Call, counted
-from zirelia.workflow.describe import describe
+from zirelia.workflow.attempt_rounds import begun
+from zirelia.workflow.attempts import Try, next_try
+from zirelia.workflow.describe import describe, shot_in_words
 from zirelia.workflow.direct import direct
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.review import notes_for
+from zirelia.workflow.wording import with_alt_text, with_novelty
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,18 +38,20 @@ _ACTOR = "studio"
 def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
     """Runs the attempts of this round and moves the post on. Raises what the image backend raises."""
     notes = notes_for(kit, post)
+    post, first = begun(kit, post)
+    made = [attempt for attempt in post.attempts if attempt.number >= first]
     shot = post.shot
-    if shot is None or (notes and not _this_round(kit, post)):
-        shot = direct(kit, subject, post, notes)
-        directed = post.model_copy(update={"shot": shot, "version": post.version + 1, "updated": kit.now()})
+    if shot is None or (notes and not made):
+        shot, remark = direct(kit, subject, post, notes)
+        draft = post.draft and with_novelty(post.draft, remark)
+        directed = post.model_copy(update={"shot": shot, "draft": draft, "version": post.version + 1, "updated": kit.now()})
         kit.store.save_post(directed, expected_version=post.version)
         post = directed
-    made = list(_this_round(kit, post))
     while not _finished(kit, made):
         if made and made[-1].verdict is None:
             attempt = made.pop()  # a crash took its verdict
         else:
-            attempt = _attempt(kit, subject, post, shot, len(post.attempts) + 1, made, notes)
+            attempt = _attempt(kit, subject, post, shot, made, notes)
             post = kit.store.get_post(post.id)
         judged = critique(kit, subject, post, attempt)
         post = _with_verdict(kit, post, judged)
@@ -53,15 +59,20 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
     return _choose(kit, subject, post, made)
 
 
-def _this_round(kit: Kit, post: Post) -> tuple[Attempt, ...]:
-    """The attempts since the text was last settled or a person asked for changes."""
-    starts = [event.at for event in kit.store.events(post.id) if event.after is PostState.DRAFTED]
-    return tuple(a for a in post.attempts if not starts or a.provenance.made_at >= starts[-1])
-
-
 def _finished(kit: Kit, made: Sequence[Attempt]) -> bool:
     last = made[-1].verdict if made else None
-    return last is not None and (len(made) >= kit.attempts or last.passed or last.hold)
+    if last is None:
+        return False
+    applied = [repair for attempt in made for repair in attempt.repairs]
+    return len(made) >= kit.attempts or not may_retry(last, applied)
+
+
+def _attempt(kit: Kit, subject: Subject, post: Post, shot: Shot, made: Sequence[Attempt], notes: tuple[Repair, ...]) -> Attempt:
+    wanted = next_try(kit, subject, post, shot, number=len(post.attempts) + 1, made=made, notes=notes)
+    kit.watcher.step("image", f"attempt {len(made) + 1} of {kit.attempts}: {wanted.prompt.text}")
+    for repair in wanted.repairs if made else ():
+        kit.watcher.note(f"{repair.kind.replace('_', ' ')}: {repair.because}")
+    return _drawn(kit, subject, post, wanted)
 
 
 def _with_verdict(kit: Kit, post: Post, judged: Attempt) -> Post:
@@ -71,67 +82,45 @@ def _with_verdict(kit: Kit, post: Post, judged: Attempt) -> Post:
     return after
 
 
-def _attempt(
-    kit: Kit,
-    subject: Subject,
-    post: Post,
-    shot: Shot,
-    number: int,
-    made: Sequence[Attempt],
-    notes: tuple[Repair, ...],
-) -> Attempt:
+def _drawn(kit: Kit, subject: Subject, post: Post, wanted: Try) -> Attempt:
     """One more picture, stored without a verdict."""
-    persona = subject.persona
-    vocabulary = kit.images.vocabulary()
-    earlier = [repair for attempt in made for repair in attempt.repairs if repair.kind is not RepairKind.NOTE]
-    latest = escalated(repairs_for(made[-1].verdict), earlier) if made and made[-1].verdict else ()
-    if made:
-        shot = repair_shot(made[-1].shot, latest, persona.look, attempt=number, vocabulary=vocabulary)
-        if not latest:
-            latest = (Repair(kind=RepairKind.NEW_SEED, because="no instrument named a repair"),)
-    if any(repair.kind is RepairKind.OTHER_SETTING for repair in latest):
-        # what was raised before belongs to the setting that is given up
-        earlier = [repair for repair in earlier if repair.kind is not RepairKind.EMPHASISE]
-    width, height = kit.images.size()
-    prompt = compose(
-        shot,
-        persona.look,
-        lora=persona.lora_in_force,
-        seed=seed_for(post.slot_id, number),
-        width=width,
-        height=height,
-        steps=kit.image_steps,
-        repairs=[*earlier, *latest],
-        vocabulary=vocabulary,
-    )
-    kit.watcher.step("image", f"attempt {len(made) + 1} of {kit.attempts}: {prompt.text}")
-    for repair in latest:
-        kit.watcher.note(f"{repair.kind.replace('_', ' ')}: {repair.because}")
-    return _drawn(kit, subject, post, number, shot, prompt, latest if made else notes)
-
-
-def _drawn(
-    kit: Kit, subject: Subject, post: Post, number: int, shot: Shot, prompt: ImagePrompt, repairs: tuple[Repair, ...]
-) -> Attempt:
     call: Call | None = None
-    facts, estimate = kit.images.facts(), kit.images.estimate_usd(prompt)
+    facts, estimate = kit.images.facts(), kit.images.estimate_usd(wanted.prompt)
     try:
-        with counted(kit, post, "image", facts, key=f"image/{number}", estimate=estimate) as call:
+        with counted(kit, post, "image", facts, key=f"image/{wanted.number}", estimate=estimate) as call:
             image = kit.images.make(
-                prompt, lora=subject.lora, beside=subject.beside, call=call.paid, progress=kit.watcher.progress
+                wanted.prompt,
+                lora=subject.lora,
+                beside=subject.beside,
+                call=call.paid,
+                progress=kit.watcher.progress,
+                **_part(kit, wanted),
             )
             call.cost = image.provenance.cost_usd
             ref = kit.media.put(image.data, image.media_type)
-            attempt = Attempt(number=number, shot=shot, image=ref, provenance=image.provenance, repairs=repairs)
+            attempt = Attempt(
+                number=wanted.number, shot=wanted.shot, image=ref, provenance=image.provenance, repairs=wanted.repairs
+            )
             kit.store.add_attempt(post.id, attempt)
     except ProviderError as error:
         if call is None or not call.resumed or error.retryable:
             raise
         # its row is closed as failed, so this orders anew, once
         kit.watcher.note(f"what was ordered earlier came to nothing: {error.message}")
-        return _drawn(kit, subject, post, number, shot, prompt, repairs)
+        return _drawn(kit, subject, post, wanted)
     kit.watcher.done(f"{ref.width}x{ref.height}, {image.provenance.seconds:.1f} s")
     return attempt
+
+
+class _Part(TypedDict, total=False):
+    start_from: bytes
+    within: Box
+
+
+def _part(kit: Kit, wanted: Try) -> _Part:
+    if wanted.start is None or wanted.within is None:
+        return {}
+    return {"start_from": kit.media.read(wanted.start), "within": wanted.within}
 
 
 def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attempt:
@@ -150,6 +139,7 @@ def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attemp
     )
     findings = _examined(kit, post, attempt.number, exhibit)
     verdict = fold(findings, subject.persona.rubric)
+    verdict = verdict.model_copy(update={"mends": mends(attempt.repairs, verdict)})
     for finding in findings:
         if finding.outcome is Outcome.FAILED:
             kit.watcher.note(f"{finding.criterion}: {finding.explanation}")
@@ -184,12 +174,16 @@ def decoded(data: bytes) -> Image:
 def _choose(kit: Kit, subject: Subject, post: Post, made: Sequence[Attempt]) -> Post:
     best = max(made, key=lambda a: (a.verdict is not None and a.verdict.passed, a.verdict.score if a.verdict else 0.0))
     chosen = post.model_copy(update={"chosen": best.number, "shot": best.shot})
+    broken: tuple[str, ...] = ()
     if post.draft is not None:
-        alt_text = describe(kit, subject, post, best)
-        chosen = chosen.model_copy(update={"draft": post.draft.model_copy(update={"alt_text": alt_text})})
+        described = (describe(kit, subject, post, best), shot_in_words(subject.persona, best.shot))
+        judged, broken = with_alt_text(kit, subject.persona, post, described)
+        chosen = chosen.model_copy(update={"draft": judged})
     now = kit.now()
     shot, first = move(chosen, PostState.SHOT, at=now, actor=_ACTOR, because=f"{len(made)} attempts")
-    if best.verdict is not None and best.verdict.passed:
+    if broken:
+        settled, second = move(shot, PostState.HELD, at=now, actor="critic", because=f"the text: {'; '.join(broken)}")
+    elif best.verdict is not None and best.verdict.passed:
         settled, second = move(shot, PostState.AWAITING_REVIEW, at=now, actor="critic", because=best.verdict.explanation)
     else:
         why = best.verdict.explanation if best.verdict else "no verdict"

@@ -1,0 +1,57 @@
+"""The rounds of a post's attempts: each request for a picture gives its attempts anew, and a crash none.
+
+    post, first = begun(kit, post)        # the attempts from number `first` on belong to this round
+
+A round is told by the order of events and the numbers of attempts, never by the time: clocks are set back. Judges nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from zirelia.domain.post import Event, Post, PostState
+from zirelia.workflow.kit import Kit
+
+_ACTOR = "studio"
+_FROM = re.compile(r"attempts from (\d+)")
+
+
+def begun(kit: Kit, post: Post) -> tuple[Post, int]:
+    """The post and the number of the round's first attempt.
+
+    A later round is written into the history before its first attempt; the first one of a post needs no such line.
+    """
+    since = _since_drafted(kit.store.events(post.id))
+    if since is None:
+        return post, 1
+    if number := next(filter(None, map(_first_of, since)), None):
+        return post, number
+    first = len(post.attempts) + 1
+    now = kit.now()
+    event = Event(
+        post_id=post.id,
+        at=now,
+        actor=_ACTOR,
+        before=PostState.DRAFTED,
+        after=PostState.DRAFTED,
+        because=f"attempts from {first}",
+    )
+    after = post.model_copy(update={"version": post.version + 1, "updated": now})
+    kit.store.save_post(after, expected_version=post.version, events=[event])
+    return after, first
+
+
+def _since_drafted(events: Sequence[Event]) -> Sequence[Event] | None:
+    """What happened since the post was last sent to be shot; None when that was the first time."""
+    starts = [n for n, event in enumerate(events) if _is(event, entering=True)]
+    return events[starts[-1] + 1 :] if len(starts) > 1 else None
+
+
+def _first_of(event: Event) -> int | None:
+    said = _FROM.fullmatch(event.because or "") if _is(event, entering=False) and event.actor == _ACTOR else None
+    return int(said[1]) if said else None
+
+
+def _is(event: Event, *, entering: bool) -> bool:
+    return event.after is PostState.DRAFTED and (event.before is not PostState.DRAFTED) is entering
