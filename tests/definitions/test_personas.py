@@ -98,6 +98,23 @@ def test_her_examples_keep_her_own_rules() -> None:
         ("  country: PT", "  country: Portugal", "cadence.country", "match pattern"),
         ("start: 08:30, end: 10:00", "start: 08:30, end: 08:00", "cadence.windows[0]", "ends before it starts"),
         ("start: 08:30, end: 10:00", "start: 25:30, end: 10:00", "cadence.windows[0].start", "hour"),
+        ("start: 08:30, end: 10:00", "start: 830, end: 10:00", "cadence.windows[0].start", "write a time as 08:30"),
+        ("  country: PT", "  country: PT\n  min_gap_minutes: 300", "cadence.min_gap_minutes", "do not fit from 'evening'"),
+        ("  country: PT", "  country: PT\n  min_gap_minutes: 721", "cadence.min_gap_minutes", "less than or equal to 720"),
+        ("  country: PT", "  holiday_max_daily: 1", "cadence.holiday_max_daily", "needs 'country'"),
+        ("  country: PT", "  spread: {shape: gaussian}", "cadence.spread.shape", "'even' or 'triangular'"),
+        ("  country: PT", "  spread: {width: 0}", "cadence.spread.width", "greater than 0"),
+        ("  country: PT", "  spred: {width: 1}", "cadence.spred", "did you mean 'spread'"),
+        ("  country: PT", "  events: [{name: fair, day: 2027-02-29, topic: x}]", "cadence.events[0].day", "day"),
+        ("  country: PT", "  events: [{name: fair, day: 2027, topic: x}]", "cadence.events[0].day", "a day as 2027-05-29"),
+        ("  country: PT", "  events: [{name: fair, day: 2027-05-29, topic: x, start: 10:00}]", "cadence.events[0]", "both"),
+        ("  country: PT", "  events: [{name: lunch, day: 2027-05-29, topic: x}]", "cadence.events", "like a window"),
+        (
+            "  country: PT",
+            "  blackouts: [{start: 2027-08-14, end: 2027-08-01}]",
+            "cadence.blackouts[0].end",
+            "before the start",
+        ),
         ("  fictional: true", "  fictional: false", "consent", "needs person, scope"),
         ("  - references/03.png", "  - ../../secret.png", "references[2]", "not a path inside the pack"),
         ("  - references/03.png", "  - /etc/passwd", "references[2]", "not a path inside the pack"),
@@ -218,6 +235,15 @@ def test_a_new_pack_loads_as_it_is(tmp_path: Path, name: str) -> None:
     assert lora.trigger == trigger_for(name)
     with pytest.raises(ConfigurationError, match="there is a pack already"):
         new_persona(name, tmp_path / name)
+
+
+def test_what_a_new_packs_cadence_offers_in_comments_loads_too(tmp_path: Path) -> None:
+    path = new_persona("noor", tmp_path / "noor")
+    before, cadence, after = re.split(r"(?m)^(cadence:(?:\n .*)+)", path.read_text())
+    path.write_text(before + re.sub(r"(?m)^  # ", "  ", cadence) + after)
+    rule = load_persona(path).persona.cadence
+    assert rule.model_dump().keys() == rule.model_fields_set
+    assert (rule.events[0].name, rule.blackouts[0].because) == ("book-fair", "summer break")
 
 
 def test_a_new_pack_needs_a_name_and_a_folder(tmp_path: Path) -> None:

@@ -117,6 +117,14 @@ def test_the_planner_hears_moment_holiday_and_memory_and_its_choice_stands(desk,
     assert post.brief.avoid == (first.brief.topic,)
 
 
+def test_the_planner_hears_of_an_event_of_the_day(desk, slot):
+    event = {"name": "book-fair", "day": "2026-11-24", "topic": "the book fair in the park"}
+    desk.as_persona(cadence=desk.subject.persona.cadence.model_dump(mode="json") | {"events": [event]})
+    post = produce(desk.kit(), desk.subject, slot("evening", 18, day=24))
+    assert post.brief.occasion == "the book fair in the park"
+    assert "the book fair in the park" in desk.chat.asked[0].user
+
+
 def test_local_time_counts(desk, slot):
     cadence = desk.subject.persona.cadence.model_dump(mode="json") | {"timezone": "Pacific/Auckland"}
     desk.as_persona(cadence=cadence)

@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("produce:demo", "Run one whole turn for the shipped persona, with the embedded models."),
     "produce": ("produce:produce", "Plan, draft, shoot and judge a post; leave it in the queue."),
     "retry": ("produce:retry", "Try a held post again, from the part that failed."),
+    "calendar": (
+        "calendar:calendar",
+        "Show the weeks ahead: slots in local time, occasions, and the posts that took them.",
+    ),
     "queue": ("queue:queue", "List the posts that wait."),
     "show": ("queue:show", "Show one post with its picture, verdict, attempts and history."),
     "edit": ("decide:edit", "Change the text of a waiting post; an approval is void after it."),

@@ -47,9 +47,17 @@ cadence:
   min_daily: 1
   max_daily: 1
   # country: PT       # whose public holidays are known
+  # holiday_max_daily: 1 # the most posts on one of them
+  # rest_days: [7]    # 1 is Monday
+  # min_gap_minutes: 120
+  # spread: { shape: triangular, width: 0.8 } # towards the middle of each window
   windows:
     - { name: morning, start: 08:30, end: 10:00 }
     - { name: evening, start: 18:30, end: 20:00 }
+  # events:           # on that day the planner hears of the topic; with start and end there is one post more
+  #   - { name: book-fair, day: 2027-05-29, topic: the book fair in the park, start: 16:00, end: 17:00 }
+  # blackouts:        # days without any post
+  #   - { start: 2027-08-01, end: 2027-08-14, because: summer break }
 """
 
 _TEMPLATE = """\

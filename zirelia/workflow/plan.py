@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zirelia.definitions.answers import choice_answer, plan_answer
-from zirelia.domain.cadence import holiday_on
+from zirelia.domain.cadence import occasion_on
 from zirelia.domain.persona import Persona, Routine
 from zirelia.domain.post import Brief, Post
 from zirelia.domain.shot import ShotVocabulary
@@ -47,7 +47,7 @@ def plan(kit: Kit, subject: Subject, post: Post) -> Post:
     """Chooses the brief and stores it. Raises ConfigurationError when the routine offers nothing that can be drawn."""
     persona = subject.persona
     moment = post.due.astimezone(persona.cadence.zone)
-    occasion = holiday_on(persona.cadence, moment.date())
+    occasion = occasion_on(persona.cadence, moment.date())
     recent = recent_briefs(kit, post)
     options = options_for(persona, moment, post.slot_id, recent, kit.images.vocabulary())
     kit.watcher.step("plan", f"{moment:%A %d %B, %H:%M} in {persona.cadence.timezone}")

@@ -67,6 +67,18 @@ PACKS = [
         build(lambda d: d.say("consent:", "consnt:")), 2, ["persona.yaml:", "did you mean 'consent'"], id="a misspelt key"
     ),
     pytest.param(
+        build(lambda d: d.say("  windows:", "  min_gap_minutes: two hours\n  windows:")),
+        2,
+        ["persona.yaml:", "cadence.min_gap_minutes", "integer"],
+        id="a gap in words",
+    ),
+    pytest.param(
+        build(lambda d: d.say("  windows:", "  events: [{ name: morning, day: 2027-05-29, topic: x }]\n  windows:")),
+        2,
+        ["persona.yaml:", "cadence.events", "an event is called 'morning' like a window"],
+        id="an event like a window",
+    ),
+    pytest.param(
         build(lambda d: d.say("name: luna", "name: [luna")), 2, ["persona.yaml:", "is not valid YAML"], id="YAML: syntax"
     ),
     pytest.param(build(lambda d: (d.pack / "persona.yaml").write_bytes(b"name: \xff\n")), 2, ["persona.yaml:1"], id="Latin-1"),
