@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from zirelia.domain.post import PostState
+from zirelia.store.media import MediaStore
 
 
 @pytest.fixture
@@ -82,3 +83,31 @@ def test_tune_and_stats_count_what_is_stored(zirelia, stored):
     assert (judge["asked"], judge["failed"]) == (2, 1)
     assert "1/2" in zirelia("critic", "stats").out
     assert zirelia("critic", "stats", "--persona", "noor", "--json").json["personas"] == []
+
+
+def test_stats_names_who_could_not_check_and_no_panel(zirelia, stored):
+    stored()
+    said = zirelia("critic", "stats").out
+    assert "judge" in said
+    assert "panel" not in said
+
+
+def test_calibrate_measures_for_real_and_again_only_when_told(zirelia, home):
+    said = zirelia("critic", "calibrate", "mira")
+    assert said.code == 0, said.err
+    assert "12 references, 0.0% of them refused; 120 impostors" in said.out
+    first = zirelia("critic", "calibrate", "mira", "--json").json
+    again = zirelia("critic", "calibrate", "mira", "--again", "--json").json
+    assert first == again
+    assert [line["separates"] for line in again] == [True]
+    assert zirelia("critic", "calibrate", "nobody").code == 3
+
+
+def test_replay_of_a_lost_picture_says_how_to_mend_it(zirelia, stored, home):
+    post = stored()
+    MediaStore(home / "home" / "media").path(post.attempts[0].image).unlink()
+    said = zirelia("critic", "replay", 1)
+    assert said.code not in {0, 1}
+    assert "is missing" in said.err
+    assert "backup" in said.err
+    assert "Traceback" not in said.err

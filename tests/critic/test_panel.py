@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -110,9 +111,44 @@ def test_an_instrument_that_hangs_is_left_behind_and_not_started_again(gate: thr
     assert first[0].seconds > 0
     assert not fold(first, STRICT).passed
     second = panel.examine(any_exhibit)
+    assert sum(one.seconds for one in second) == 0
     assert "still busy with an earlier picture" in second[0].explanation
     assert not fold(second, STRICT).passed
     assert calls == [1]
+
+
+def test_the_first_answer_may_take_longer(any_exhibit: Exhibit) -> None:
+    """Models are loaded and strangers measured with it; a picture was paid for by then."""
+    slow = threading.Event()
+    told = [lambda: slow.wait(0.1), lambda: slow.wait(0.1)]
+
+    def act() -> object:
+        told.pop()()
+        return [finding(), finding(SAFETY)]
+
+    panel = CriticPanel([Probe(act)], time_limit=0.02, warm_up={"probe": 20.0})
+    assert fold(panel.examine(any_exhibit), STRICT).passed
+    assert "gave no answer within 0.02 s" in panel.examine(any_exhibit)[0].explanation
+    slow.set()
+
+
+@pytest.mark.parametrize("act", [raising(RuntimeError()), lambda: threading.Event().wait(0.2)])
+def test_what_gave_no_answer_is_taken_to_have_cost_something(act: Callable[[], object], any_exhibit: Exhibit) -> None:
+    panel = CriticPanel([Probe(act)], time_limit=0.02, unanswered_usd={"probe": 0.06}, expected=frozenset())
+    assert sum(one.cost_usd for one in panel.examine(any_exhibit)) == pytest.approx(0.06)
+
+
+def test_two_pictures_at_once_are_both_judged(any_exhibit: Exhibit) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def act() -> object:
+        both.wait()
+        return [finding(), finding(SAFETY)]
+
+    panel = CriticPanel([Probe(act)])
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(panel.examine, [any_exhibit, any_exhibit]))
+    assert [fold(one, STRICT).passed for one in said] == [True, True]
 
 
 class Endless(Sequence[Finding]):

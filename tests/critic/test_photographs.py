@@ -15,8 +15,9 @@ from zirelia.critic.impostors import Impostors
 from zirelia.critic.photographs import PhotographsInstrument
 from zirelia.domain.box import Box
 from zirelia.domain.calibration import Calibration
+from zirelia.domain.repairs import may_retry, next_repairs
 from zirelia.domain.shot import Framing, Shot
-from zirelia.domain.verdict import Criterion, Outcome, RepairKind
+from zirelia.domain.verdict import Criterion, Outcome, RepairKind, Rubric, fold
 from zirelia.errors import ConfigurationError
 from zirelia.pictures import load_picture
 from zirelia.ports import BackendFacts, Face
@@ -129,7 +130,28 @@ def test_what_it_says_by_table(case, exhibit) -> None:
     said = {finding.aspect: finding for finding in found}
     assert {aspect: said[aspect].outcome for aspect in expected} == expected
     assert {finding.criterion for finding in found} == PhotographsInstrument.criteria
-    assert all((finding.repair is not None) == (finding.outcome is FAILED) for finding in found)
+    assert all(finding.repair is not None for finding in found if finding.outcome is FAILED)
+    assert all(finding.repair is None for finding in found if finding.outcome is PASSED)
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "phrase"),
+    [
+        ("too far turned", RepairKind.NEW_SEED, ""),
+        ("too small in a full body", RepairKind.CLOSER_FRAMING, ""),
+        ("from behind", RepairKind.REMOVE_WORDS, "seen from behind, walking"),
+    ],
+)
+def test_a_face_that_cannot_be_read_says_what_would_show_it(case, kind, phrase, exhibit) -> None:
+    """Else three pictures of her back would be paid for, and then held."""
+    faces, asked, _ = CASES[case]
+    told = Told()
+    found = PhotographsInstrument(told).examine(exhibit(told.picture(*faces), shot=asked, against=(told.picture(face()),)))
+    rubric = Rubric()
+    verdict = fold([one for one in found if one.criterion is Criterion.IDENTITY], rubric)
+    assert may_retry(verdict, (), rubric)
+    (repair,) = next_repairs(verdict, (), felt=lambda _: True)
+    assert (repair.kind, repair.phrase, repair.aspect) == (kind, phrase, "face")
 
 
 def test_where_the_others_stand_is_said(exhibit) -> None:
@@ -167,8 +189,10 @@ def test_the_line_is_measured_once_and_again_when_the_bank_changes(exhibit, tmp_
     assert "1 more references show no face" in first.examine(shown)[0].explanation
     assert first.calibration(shown).impostors == 1
     reads = told.reads
+    (tmp_path / "a.png").rename(tmp_path / "away.txt")
     first.examine(shown)
-    assert told.reads == reads + 1
+    assert told.reads == reads + 1, "nor are the strangers' files read for every picture"
+    (tmp_path / "away.txt").rename(tmp_path / "a.png")
     again = PhotographsInstrument(told, impostors=Impostors(told, strangers=[tmp_path]), memory=memory)
     assert again.calibration(shown) == first.calibration(shown)
     assert told.reads == reads + 1 + len(references), "the bank was not read again"

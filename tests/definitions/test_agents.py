@@ -21,10 +21,12 @@ from zirelia.definitions.answers import (
     PlanAnswer,
     ShortDraftAnswer,
     ShotAnswer,
+    TextCriticAnswer,
     VisionAnswer,
     VisionListAnswer,
     plan_answer,
     shot_answer,
+    text_critic_answer,
 )
 from zirelia.domain.shot import Framing, Shot, ShotVocabulary
 from zirelia.errors import ConfigurationError, DefinitionError, NotFound
@@ -51,7 +53,10 @@ def _file(folder: Path, text: str, name: str = "writer") -> Path:
     return path
 
 
-HOUSE = {"planner", "drafter", "short_drafter", "art_director", "critic", "critic_together", "captioner", "dataset_captioner"}
+HOUSE = {
+    "planner", "drafter", "short_drafter", "text_critic", "art_director", "critic", "critic_together", "captioner",
+    "dataset_captioner",
+}  # fmt: skip
 
 
 def test_the_house_has_its_agents() -> None:
@@ -80,13 +85,27 @@ def test_slots_and_schemas_of_the_house() -> None:
         "planner": ("chat", PlanAnswer),
         "drafter": ("chat", DraftAnswer),
         "short_drafter": ("chat", ShortDraftAnswer),
+        "text_critic": ("chat", TextCriticAnswer),
         "art_director": ("chat", ShotAnswer),
         "critic": ("vision", VisionAnswer),
         "critic_together": ("vision", VisionListAnswer),
         "captioner": ("chat", CaptionAnswer),
         "dataset_captioner": ("vision", DatasetCaptionAnswer),
     }
-    assert load_agent("critic").temperature == 0.0
+    assert load_agent("critic").temperature == load_agent("text_critic").temperature == 0.0
+
+
+def test_each_boundary_of_a_persona_must_be_answered() -> None:
+    kinds = set(TextCriticAnswer.model_fields)
+    schema = text_critic_answer(2)
+    assert set(schema.model_json_schema()["required"]) == kinds | {"boundary_1", "boundary_2"}
+    said = {key: {"answer": "no", "quote": ""} for key in schema.model_fields}
+    assert schema.model_validate(said).model_dump()["boundary_2"] == {"answer": "no", "quote": ""}
+    for wrong in (said | {"boundary_3": said["hate"]}, {k: said[k] for k in kinds}, said | {"hate": {"answer": "maybe"}}):
+        with pytest.raises(ValidationError):
+            schema.model_validate(wrong)
+    cut = schema.model_validate(said | {"hate": {"answer": "yes", "quote": "x" * 400}})
+    assert cut.hate.quote == "x" * 300
 
 
 def test_a_name_that_is_none_is_named_with_the_near_one() -> None:

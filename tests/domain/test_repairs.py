@@ -90,6 +90,7 @@ def test_a_change_that_nobody_would_feel_is_passed_over() -> None:
         ([finding(C.ANATOMY, "face", region=FACE, repair=asked(K.INPAINT))], False, K.CLOSER_FRAMING),
         ([finding(C.ANATOMY, "face", region=FACE), finding(C.BRIEF, "scene")], True, K.CLOSER_FRAMING),
         ([finding(C.ANATOMY, "face", region=FACE), finding(C.BRIEF, "scene", O.PASSED)], True, K.INPAINT),
+        ([finding(C.ANATOMY, "face", region=FACE.model_copy(update={"right": 0.3}))], True, K.CLOSER_FRAMING),
     ],
 )
 def test_a_part_is_drawn_anew_only_where_all_else_is_well(seen: list[Finding], able: bool, first: RepairKind) -> None:
@@ -157,7 +158,21 @@ def test_every_criterion_has_a_ladder() -> None:
 )
 def test_an_unsafe_picture_is_tried_once_more(seen: list[Finding], earlier: Sequence[Criterion], expected: bool) -> None:
     repairs = [Repair(kind=K.SAFER_WORDING, because="seen", criterion=criterion) for criterion in earlier]
-    assert may_retry(verdict(*seen), repairs) is expected
+    assert may_retry(verdict(*seen), repairs, Rubric(must_check=frozenset())) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "rubric", "expected"),
+    [
+        ([finding(C.SAFETY, outcome=O.NOT_CHECKED)], Rubric(), False),
+        ([finding(C.IDENTITY, "face", O.NOT_CHECKED, repair=asked(K.CLOSER_FRAMING))], Rubric(), True),
+        ([finding(C.LOOK, "hair", O.NOT_CHECKED, repair=asked(K.EMPHASISE, "teal hair"))], Rubric(), False),
+        ([finding(C.LOOK, "hair")], Rubric(advisory=frozenset({C.LOOK})), False),
+        ([finding(C.LOOK, "hair")], Rubric(), True),
+    ],
+)
+def test_no_picture_is_drawn_because_nobody_could_judge_the_last(seen: list[Finding], rubric: Rubric, expected: bool) -> None:
+    assert may_retry(fold(seen, rubric), (), rubric) is expected
 
 
 # ---- what became of the repairs -----------------------------------------------------------------------------------------

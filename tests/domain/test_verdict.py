@@ -69,6 +69,28 @@ def test_fold(seen: Sequence[Finding], rubric: Rubric, passed: bool, says: str) 
 
 
 @pytest.mark.parametrize(
+    ("criterion", "first", "second", "passed"),
+    [
+        (Criterion.SUBJECTS, ("people", PASSED), ("people", NOT_CHECKED), True),  # a model that is unsure of what is known
+        (Criterion.SUBJECTS, ("people", PASSED), ("head", NOT_CHECKED), False),
+        (Criterion.SUBJECTS, ("people", PASSED), ("", NOT_CHECKED), False),  # it broke: nobody knows what it would have said
+        (Criterion.SUBJECTS, ("", PASSED), ("", NOT_CHECKED), False),
+        (Criterion.SUBJECTS, ("cut_off head", PASSED), ("cut-off head", NOT_CHECKED), True),
+        (SAFETY, ("nudity", PASSED), ("nudity", NOT_CHECKED), False),  # there each judge must be sure
+    ],
+)
+def test_one_instrument_answers_for_another(
+    criterion: Criterion, first: tuple[str, Outcome], second: tuple[str, Outcome], passed: bool
+) -> None:
+    rubric = Rubric(must_check=frozenset({criterion}))
+    seen, unsure = (finding(criterion, outcome, aspect=aspect) for aspect, outcome in (first, second))
+    assert not fold([seen, unsure], rubric).passed, "what could not even look is answered by nobody"
+    unsure = unsure.model_copy(update={"repair": Repair(kind=RepairKind.NEW_SEED, because="unsure")})
+    for order in ([seen, unsure], [unsure, seen]):
+        assert fold(order, rubric).passed is passed
+
+
+@pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
         ([], NOT_CHECKED),
@@ -92,6 +114,8 @@ _findings = st.lists(
         outcome=st.sampled_from(Outcome),
         instrument=st.just("test"),
         explanation=st.just("seen"),
+        aspect=st.sampled_from(["", "hands", "face"]),
+        repair=st.none() | st.just(Repair(kind=RepairKind.NEW_SEED, because="seen")),
         score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
         threshold=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     ),
@@ -111,9 +135,11 @@ def test_a_pass_means_that_all_that_is_required_was_checked_and_nothing_failed(s
     if verdict.passed:
         assert not verdict.hold
         for criterion in rubric.must_check:
-            own = [f.outcome for f in seen if f.criterion is criterion]
-            assert own
-            assert set(own) == {PASSED}
+            own = [f for f in seen if f.criterion is criterion]
+            assert PASSED in {f.outcome for f in own}
+            # each question has an answer, and nobody broke
+            answered = {f.aspect for f in own if f.outcome is PASSED and f.aspect and criterion is not SAFETY}
+            assert all(f.outcome is PASSED or (f.repair and f.aspect in answered) for f in own)
         assert all(f.criterion in rubric.advisory for f in verdict.failed)
     else:
         assert verdict.explanation.startswith(("failed: ", "not checked though required: "))
@@ -138,6 +164,15 @@ def test_the_order_of_the_findings_decides_nothing(seen: list[Finding], rubric: 
 def test_a_verdict_survives_the_store(seen: list[Finding], rubric: Rubric) -> None:
     verdict = fold(seen, rubric)
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def test_a_verdict_of_an_older_version_is_read() -> None:
+    """What was stored before findings had aspects and repairs named their finding."""
+    repair = {"kind": "new_seed", "because": "blurred", "phrase": ""}
+    old = {"criterion": "technical", "outcome": "failed", "instrument": "technical", "explanation": "blurred", "repair": repair}
+    verdict = Verdict.model_validate({"passed": False, "explanation": "failed", "findings": [old], "score": 0.1, "hold": False})
+    (repaired,) = repairs_for(verdict)
+    assert (repaired.criterion, verdict.mends, verdict.findings[0].aspect) == (TECHNICAL, (), "")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,15 @@ def test_from_an_env_file_to_a_publication(zirelia, env, chat, replicate, home):
     assert [decision["by"] for decision in history["decisions"]] == ["ana"]
 
     costs = zirelia("costs", "--json").json
-    assert {row["role"] for row in costs} == {"planner", "drafter", "art_director", "image", "vision", "captioner"}
+    assert {row["role"] for row in costs} == {
+        "planner",
+        "drafter",
+        "text_critic",
+        "art_director",
+        "image",
+        "vision",
+        "captioner",
+    }
     assert all(row["state"] == "done" for row in costs)
 
 

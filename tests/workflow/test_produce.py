@@ -48,7 +48,13 @@ def test_a_turn_ends_in_the_queue_with_everything_a_person_needs(desk, slot):
     assert post.disclosure == desk.subject.persona.disclosure.visible_line
     assert desk.states(post.id) == ["briefed", "drafted", "shot", "awaiting_review"]
     assert post.chosen_attempt.provenance.prompt.text.startswith("mirelo ")
-    assert {row.role for row in desk.store.ledger(post_id=post.id)} == {"planner", "drafter", "art_director", "image"}
+    assert {row.role for row in desk.store.ledger(post_id=post.id)} == {
+        "planner",
+        "drafter",
+        "text_critic",
+        "art_director",
+        "image",
+    }
     assert all(row.state == "done" for row in desk.store.ledger())
 
 
@@ -74,7 +80,7 @@ def test_a_cadence_without_a_free_slot_is_said(desk):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
-@pytest.mark.parametrize("step", [0, 1, 2], ids=["plan", "draft", "direct"])
+@pytest.mark.parametrize("step", [0, 1, 3], ids=["plan", "draft", "direct"])
 def test_a_chat_that_fails_holds_the_post_and_a_retry_goes_on_from_there(desk, slot, failure, step):
     desk.chat.script(*[{}] * step, failure)
     held = produce(desk.kit(), desk.subject, slot())
@@ -84,7 +90,7 @@ def test_a_chat_that_fails_holds_the_post_and_a_retry_goes_on_from_there(desk, s
     asked = len(desk.chat.asked)
     post = retry(desk.kit(), desk.subject, held.id)
     assert post.state is PostState.AWAITING_REVIEW
-    assert len(desk.chat.asked) - asked == 3 - step  # nothing that was done is asked again
+    assert len(desk.chat.asked) - asked == 4 - step  # nothing that was done is asked again
     assert post.held_because is None
 
 
@@ -97,14 +103,15 @@ def test_an_image_backend_that_fails_holds_the_post(desk, slot, failure):
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), SystemExit(1), RuntimeError("a defect"), StoreError("disk full")])
-@pytest.mark.parametrize("step", ["plan", "draft", "direct", "image", "critic"])
+@pytest.mark.parametrize("step", ["plan", "draft", "text critic", "direct", "image", "critic"])
 def test_a_turn_cut_short_anywhere_is_finished_by_resume(desk, slot, monkeypatch, failure, step):
     def cut(*args: Any, **options: Any) -> Any:
         raise failure
 
     with monkeypatch.context() as patch:
-        if step in {"plan", "draft", "direct"}:
-            calls = ["plan", "draft", "direct"].index(step)
+        asked = ["plan", "draft", "text critic", "direct"]
+        if step in asked:
+            calls = asked.index(step)
             answer, ask = iter(range(9)), desk.chat.ask
             patch.setattr(desk.chat, "ask", lambda *given: cut() if next(answer) == calls else ask(*given))
         elif step == "image":

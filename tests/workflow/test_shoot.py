@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from threading import Event as Signal
 
 import pytest
+from PIL import Image
 
 from zirelia.critic.panel import CriticPanel
 from zirelia.domain.box import Box
 from zirelia.domain.post import PostState
 from zirelia.domain.repairs import standing
-from zirelia.domain.verdict import Criterion, Finding, Outcome, RepairKind
+from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.errors import ProviderError, ProviderTimeout
+from zirelia.pictures import bare_jpeg
 from zirelia.testing.chat import ScriptedChat
 from zirelia.testing.images import FakeImageMaker
+from zirelia.workflow.kit import Budget
 from zirelia.workflow.produce import produce, resume, retry
 from zirelia.workflow.review import request_changes
+from zirelia.workflow.shoot import decoded
 
 C, R = Criterion, RepairKind
 FACE = Box(left=0.3, top=0.1, right=0.6, bottom=0.5)
@@ -127,7 +132,86 @@ def test_an_instrument_that_raises_passes_nothing(desk, slot, trouble):
     post = shoot(desk, slot, *[trouble] * 3)
     assert post.state is PostState.HELD
     assert "not checked though required: identity, subjects, technical, safety" in post.held_because
-    assert len(post.attempts) == 3
+    # asked twice about the one picture: another one would be paid for and stay as unjudged
+    assert (len(post.attempts), len(desk.judge.seen)) == (1, 2)
+
+
+def test_an_instrument_that_stumbles_once_costs_no_picture(desk, slot):
+    post = shoot(desk, slot, ProviderError("down", provider="eyes"))
+    assert (post.state, len(post.attempts), len(desk.images.made)) == (PostState.AWAITING_REVIEW, 1, 1)
+
+
+def test_what_the_second_look_finds_counts(desk, slot):
+    post = shoot(desk, slot, RuntimeError("broken"), {C.IDENTITY: None})
+    assert [attempt.verdict.passed for attempt in post.attempts] == [False, True]
+
+
+def test_a_picture_that_nobody_could_afford_to_judge_is_judged_by_the_retry(desk, slot):
+    desk.images._price = 0.05
+    poor, eyes = Budget(month_usd=0.5), ScriptedChat({"alt_text": "Mira at home."}, vision=True)
+    held = shoot(desk, slot, vision=eyes, vision_estimate_usd=0.46, budget=poor)
+    assert (held.state, held.attempts[0].verdict) == (PostState.HELD, None)
+    post = retry(desk.kit(vision=eyes), desk.subject, held.id)
+    assert (post.state, post.chosen, desk.images.paid) == (PostState.AWAITING_REVIEW, 1, 1)
+
+
+def test_an_unjudged_picture_is_not_what_a_person_asked_for(desk, slot):
+    desk.images._price = 0.05
+    poor = Budget(month_usd=0.5)
+    held = shoot(desk, slot, vision=ScriptedChat(vision=True), vision_estimate_usd=0.46, budget=poor)
+    request_changes(desk.kit(), held.id, by="ana", because="closer")
+    assert resume(desk.kit(), desk.subject, held.id).chosen == 2
+
+
+def test_one_lost_picture_of_an_old_post_holds_no_other(desk, slot):
+    first = shoot(desk, slot)
+    desk.media.path(first.chosen_attempt.image).unlink()
+    second = produce(desk.kit(), desk.subject, slot("night", 21))
+    assert second.state is PostState.AWAITING_REVIEW
+    assert f"not compared with post {first.id}" in desk.diary.said("note")
+
+
+def test_the_judge_sees_what_the_reader_will_see(desk):
+    """Lying on its side by its EXIF, and clear where it is painted black."""
+    clear = Image.new("RGBA", (64, 96), (0, 0, 0, 0))
+    clear.paste((200, 30, 30, 255), (0, 0, 64, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    clear.save(data, "PNG", exif=exif)
+    seen = decoded(data.getvalue())
+    assert (seen.mode, seen.size) == ("RGB", (96, 64))
+    assert seen.getpixel((5, 32)) == (255, 255, 255)
+    assert seen.getpixel((90, 32)) == (200, 30, 30)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16", "RGBA"])
+def test_every_kind_of_picture_can_be_judged(mode):
+    data = io.BytesIO()
+    Image.new("L", (48, 48), 90).convert(mode if mode != "I;16" else "I").convert(mode).save(data, "PNG")
+    assert decoded(data.getvalue()).mode == "RGB"
+
+
+class Blind(CriticPanel):
+    """Cannot tell whose face it is before the shot is another one."""
+
+    def examine(self, exhibit):
+        repair = Repair(kind=R.REMOVE_WORDS, because="no face", phrase="from behind")
+        seen = "from behind" not in (exhibit.shot.pose, exhibit.prompt.text)
+        outcome = Outcome.PASSED if seen else Outcome.NOT_CHECKED
+        face = Finding(
+            criterion=C.IDENTITY, aspect="face", outcome=outcome, instrument="faces", explanation="no face", repair=repair
+        )
+        return (*(one for one in super().examine(exhibit) if one.criterion is not C.IDENTITY), face)
+
+
+def test_what_can_be_checked_in_another_picture_gets_one(desk, slot):
+    desk.images = clocked_free(desk)
+    desk.chat.values = {"pose": "from behind"}
+    post = shoot(desk, slot, panel=Blind([desk.judge], time_limit=5.0))
+    assert (post.state, len(post.attempts)) == (PostState.AWAITING_REVIEW, 2)
+    assert [attempt.shot.pose for attempt in post.attempts] == ["from behind", ""]
+    assert "from behind" not in post.attempts[1].provenance.prompt.text
 
 
 def test_an_instrument_that_hangs_passes_nothing(desk, slot):
@@ -279,7 +363,7 @@ def test_a_vision_model_says_what_it_sees(desk, slot):
     eyes = ScriptedChat({"alt_text": "Somebody in a hoodie laughs on a dark street."}, vision=True)
     post = shoot(desk, slot, vision=eyes)
     assert post.draft.alt_text == "Somebody in a hoodie laughs on a dark street."
-    assert eyes.asked[-1].images == (desk.media.read(post.chosen_attempt.image),)
+    assert eyes.asked[-1].images == (bare_jpeg(desk.media.read(post.chosen_attempt.image), what="it"),)
     assert [row.role for row in desk.store.ledger(post_id=post.id) if row.model == "scripted"].count("captioner") == 1
 
 

@@ -10,11 +10,11 @@ import pytest
 from zirelia.domain.post import Draft, PostState
 from zirelia.domain.text_plain import words
 from zirelia.domain.text_remark import TextCriterion, failed
-from zirelia.domain.verdict import Outcome
+from zirelia.domain.verdict import Criterion, Outcome
 from zirelia.errors import IllegalTransition, ProviderTimeout
 from zirelia.ports import BackendFacts
 from zirelia.testing.chat import ScriptedChat
-from zirelia.workflow.produce import produce
+from zirelia.workflow.produce import produce, retry
 from zirelia.workflow.review import edit
 from zirelia.workflow.wording import Measures, judge_edit, judge_text
 
@@ -184,6 +184,18 @@ def test_an_alt_text_that_breaks_a_rule_holds_the_post(desk, slot):
     assert outcomes(held.draft.remarks)["boundaries"] == "failed"
 
 
+def test_posts_that_came_since_hold_none_for_its_caption(desk, slot):
+    """It was new when it was written; whoever approves sees what has changed."""
+    desk.judge.verdicts = [{Criterion.BRIEF: None}] * 3
+    held = produce(desk.kit(), desk.subject, slot())
+    other = produce(desk.kit(), desk.subject, slot("night", 21))
+    same = other.draft.model_copy(update={"caption": held.draft.caption})
+    edit(desk.kit(), desk.subject.persona, other.id, same, by="ana")
+    post = retry(desk.kit(), desk.subject, held.id)
+    assert post.state is PostState.AWAITING_REVIEW
+    assert outcomes(post.draft.remarks)["repetition"] == "failed"
+
+
 def test_a_shot_that_was_there_before_is_asked_again_then_changed(desk, slot):
     desk.images._vocabulary = None
     desk.chat.values = {"outfit": "a raincoat", "pose": "", "framing": "half body"}
@@ -195,7 +207,7 @@ def test_a_shot_that_was_there_before_is_asked_again_then_changed(desk, slot):
     assert (second.shot.scene, second.shot.outfit) == (first.shot.scene, "a raincoat")
     assert second.shot.pose == "standing"
     assert "was shown lately" in desk.diary.said("note")
-    assert len(desk.chat.asked) == 3 + 2 + 3
+    assert len(desk.chat.asked) == 4 + 3 + 3
     (stored,) = said(desk.store.get_post(second.id).draft.remarks, TextCriterion.NOVELTY)
     assert stored.explanation == (
         f"a raincoat, {brief.scene}, half body was shown lately; changed: a raincoat, {brief.scene}, half body, standing"

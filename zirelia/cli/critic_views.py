@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +15,13 @@ from zirelia.domain.track_record import InstrumentRecord, PassRates
 from zirelia.domain.tuning import Rate, Tuned
 from zirelia.domain.value import printable
 from zirelia.domain.verdict import Criterion, Outcome, Verdict, outcome_of
-from zirelia.workflow.replay import Replay
+
+if TYPE_CHECKING:
+    from zirelia.workflow.replay import Replay
+
+_GAPS = "panel"
+"""Under this name stands what no instrument checks."""
+_NUMBER = re.compile(r"-?[0-9.]+")
 
 
 def replayed(again: Replay) -> None:
@@ -39,7 +46,9 @@ def replayed(again: Replay) -> None:
 def tuned(found: Sequence[Tuned]) -> None:
     for one in found:
         present = ", ".join(f"{value:.3g}" for value in one.present[:4]) + (" …" if len(one.present) > 4 else "")
-        click.secho(printable(" ".join(part for part in (one.instrument, one.criterion, one.aspect) if part)), bold=True)
+        click.secho(
+            printable(" ".join(part for part in dict.fromkeys((one.instrument, one.criterion, one.aspect)) if part)), bold=True
+        )
         side = (one.side or "unclear").replace("_", " ")
         click.echo(f"  {one.count} measured, passes {side} {present}; pictures approved {one.approved}, refused {one.refused}")
         rows = [
@@ -73,11 +82,13 @@ def stats(instruments: Sequence[InstrumentRecord], rates: Sequence[PassRates], r
                 f"{one.cost_usd:.4f}",
             )
             for one in instruments
+            if one.instrument != _GAPS
         ],
     )
     for one in instruments:
+        who = "" if one.instrument == _GAPS else f" by {printable(one.instrument)}"
         for reason, count in one.reasons:
-            click.echo(f"  not checked {count} x: {printable(reason)}")
+            click.echo(f"  not checked {count} x{who}: {printable(reason)}")
     click.echo()
     if repairs:
         _table(
@@ -104,12 +115,14 @@ def calibrations(persona: str, found: Sequence[Calibration]) -> None:
             f"  {printable(one.embedder)}: from {one.threshold:.3f} on it is {persona} "
             f"(for people in general {one.floor:.3f}){note}"
         )
+        others = f"{_count(one.impostors, 'impostor')}, {_share(one.false_accept)} of them accepted"
         click.echo(
-            f"    {one.n} references, {_share(one.false_reject)} of them refused; "
-            f"{one.impostors} impostors, {_share(one.false_accept)} of them accepted"
+            f"    {_count(one.n, 'reference')}, {_share(one.false_reject)} of them refused; "
+            f"{others if one.impostors else 'no impostors to tell from'}"
         )
         for turned in one.turned:
-            click.echo(f"    head turned by {turned.yaw:.0f}° or more: {turned.threshold:.3f} ({turned.n} references)")
+            source = _count(turned.n, "reference") if turned.n else "assumed, none was measured"
+            click.echo(f"    head turned by {turned.yaw:.0f}° or more: {turned.threshold:.3f} ({source})")
 
 
 def _about(one: Standing) -> str:
@@ -124,6 +137,10 @@ def _outcome(verdict: Verdict | None) -> str:
     if verdict is None:
         return "none"
     return "held" if verdict.hold else "passed" if verdict.passed else "failed"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _share(share: float | None) -> str:
@@ -143,8 +160,10 @@ def _table(headings: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, header_style="dim", padding=(0, 2))
-    for heading in headings:
-        table.add_column(heading)
+    rows = list(rows)
+    for place, heading in enumerate(headings):
+        numbers = all(_NUMBER.fullmatch(row[place]) for row in rows)
+        table.add_column(heading, justify="right" if numbers else "left")
     for row in rows:
         cells: list[Any] = [Text(printable(cell)) for cell in row]
         table.add_row(*cells)

@@ -131,7 +131,7 @@ def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef]
         rows.add_row("alt text", Text(post.draft.alt_text))
         rows.add_row("voice", Text(post.draft.voice))
         for remark in post.draft.remarks:
-            if remark.outcome is Outcome.FAILED:
+            if remark.outcome is Outcome.FAILED or (remark.advisory and remark.outcome is Outcome.NOT_CHECKED):
                 rows.add_row(str(remark.criterion).replace("_", " "), Text(remark.explanation, style="yellow"))
     rows.add_row("disclosure", Text(post.disclosure or "none"))
     attempt = post.chosen_attempt

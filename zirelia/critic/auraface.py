@@ -79,7 +79,7 @@ class AuraFace:
             if self._models is None:
                 self._models = _Models(self._folder, self._threads)
             found = self._models.faces(image)
-        return tuple(sorted(found, key=lambda face: _area(face.box), reverse=True))
+        return tuple(sorted(found, key=lambda face: face.box.area, reverse=True))
 
     def see(self, images: Sequence[Image]) -> Sequence[Sighting]:
         """One sighting a picture; the face and the embedding are those of the largest face. Raises as `faces`."""
@@ -180,10 +180,6 @@ def _box(edges: NDArray[np.float32], size: tuple[int, int]) -> Box:
         float(min(1.0, max(0.0, edge / side))) for edge, side in zip(edges[:4], (width, height) * 2, strict=True)
     )
     return Box(left=left, top=top, right=right, bottom=bottom)
-
-
-def _area(box: Box) -> float:
-    return (box.right - box.left) * (box.bottom - box.top)
 
 
 def _sighting(faces: Sequence[Face]) -> Sighting:

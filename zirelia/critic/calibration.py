@@ -25,6 +25,7 @@ LAXER = 1.2
 """How much further from the middle (1 - cosine) a head that is turned away may lie when nothing was measured, and at most."""
 FEWEST_TURNED = 3
 """References turned that far, from which their own line is measured."""
+_ROUNDING = 1e-3
 TURNS = (FRONTAL, 40.0)
 """Degrees at which a laxer line may begin: the three-quarter view, and what lies beyond it."""
 
@@ -37,6 +38,16 @@ def centroid(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         raise ValueError("the embeddings have no middle: none, cancelling or not finite")
     unit: NDArray[np.float32] = (middle / length).astype(np.float32)
     return unit
+
+
+def is_cosine(score: float) -> bool:
+    """Whether the product of two embeddings can be one: a longer vector, or NaN, would pass any line."""
+    return abs(score) <= 1 + _ROUNDING
+
+
+def laxest(floor: float) -> float:
+    """The lowest line for a head that is turned away, with an embedder whose own threshold is `floor`."""
+    return 1 - LAXER * (1 - floor)
 
 
 def calibrate(
@@ -105,7 +116,7 @@ def _turned(
     Measured: a third of the way down from the strict line is kept as room below the least like of the references that are
     turned that far. Without enough of them, the general laxness from the first turn on.
     """
-    lowest = min(strict, max(1 - LAXER * (1 - floor), line if line > floor else -1.0))
+    lowest = min(strict, max(laxest(floor), line if line > floor else -1.0))
     lines = []
     for turn in TURNS:
         scores = alone[turns >= turn] if len(alone) else alone

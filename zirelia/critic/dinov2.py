@@ -19,6 +19,7 @@ import numpy as np
 
 from zirelia.critic.calibration import calibrate, centroid
 from zirelia.critic.checkpoints import Source, load
+from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair
 from zirelia.domain.verdict import Criterion, Finding, Outcome
 from zirelia.errors import ConfigurationError
@@ -166,14 +167,12 @@ class DinoInstrument:
     def _line(self, exhibit: Exhibit, own: NDArray[np.float32]) -> Calibration:
         parts = (self._encoder.embedder, fingerprint(exhibit.references), fingerprint(self._strangers))
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        if self._memory is not None and (kept := self._memory.calibration(key)) is not None:
-            return kept
+        return kept_line(self._memory, key, exhibit.persona.name, lambda: self._measure(own))
+
+    def _measure(self, own: NDArray[np.float32]) -> Calibration:
         if self._impostors is None:
             self._impostors = self._encoder.embed(self._strangers)
-        line = calibrate(own, self._impostors, floor=self._encoder.threshold, embedder=self._encoder.embedder)
-        if self._memory is not None:
-            self._memory.keep_calibration(key, exhibit.persona.name, line)
-        return line
+        return calibrate(own, self._impostors, floor=self._encoder.threshold, embedder=self._encoder.embedder)
 
     def _unchecked(self, reason: str) -> Finding:
         return Finding(
@@ -183,15 +182,6 @@ class DinoInstrument:
             instrument=self.name,
             explanation=reason,
         )
-
-
-def fingerprint(pictures: Sequence[Image]) -> str:
-    """A hash of the pixels, in order."""
-    digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(f"{picture.mode}{picture.size}".encode())
-        digest.update(picture.tobytes())
-    return digest.hexdigest()
 
 
 def _square(image: Image) -> Image:

@@ -9,13 +9,14 @@ and measures, so that another shot in the same scene stays new. It does not know
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zirelia.critic.overlay import misfit_of, soft_square
+from zirelia.critic.overlay import Overlay, misfit_of, overlay
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.ports import Exhibit
 
@@ -28,8 +29,8 @@ NEAR = 0.42
 SAME = 0.48
 """Misfit below which two pictures are the same: measured up to .44 for copies, from .54 for other shots of the same scene."""
 
-KEPT_TRACES = 512
-"""Recent pictures whose traces are kept, 110 kB each."""
+KEPT_TRACES = 256
+"""Recent pictures whose traces are kept, 380 kB each."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class DuplicatesInstrument:
             raise ValueError(f"the distance of a duplicate is above 0, not {distance}")
         self._distance = distance
         self._traces: dict[bytes, _Trace] = {}
+        self._tracing = threading.Lock()
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One NOVELTY finding, which names the nearest recent post."""
@@ -77,11 +79,12 @@ class DuplicatesInstrument:
     def _remembered(self, image: Image) -> _Trace:
         """The trace of a recent picture, which comes again with every attempt and every post."""
         key = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.mode}{image.size}".encode()).digest()
-        if key not in self._traces:
-            while len(self._traces) >= KEPT_TRACES:
-                self._traces.pop(next(iter(self._traces)))
-            self._traces[key] = _trace(image)
-        return self._traces[key]
+        with self._tracing:
+            if key not in self._traces:
+                while len(self._traces) >= KEPT_TRACES:
+                    self._traces.pop(next(iter(self._traces)))
+                self._traces[key] = _trace(image)
+            return self._traces[key]
 
     def _finding(self, outcome: Outcome, seen: str, score: float | None) -> Finding:
         return Finding(
@@ -98,10 +101,10 @@ class DuplicatesInstrument:
 
 @dataclass(frozen=True)
 class _Trace:
-    """What is compared of a picture: the bits of its hashes, and its soft square."""
+    """What is compared of a picture: the bits of its hashes, and what is laid over other pictures."""
 
     bits: NDArray[np.bool_]
-    square: NDArray[np.float32]
+    overlay: Overlay
 
 
 def _trace(image: Image) -> _Trace:
@@ -109,15 +112,13 @@ def _trace(image: Image) -> _Trace:
     import imagehash
 
     small = image.convert("RGB")
-    return _Trace(
-        np.concatenate([imagehash.dhash(small).hash.ravel(), imagehash.phash(small).hash.ravel()]), soft_square(small)
-    )
+    return _Trace(np.concatenate([imagehash.dhash(small).hash.ravel(), imagehash.phash(small).hash.ravel()]), overlay(small))
 
 
 def _neighbour(sides: Sequence[_Trace], post: int, recent: _Trace) -> _Neighbour | None:
     """The recent picture as it lies nearest, mirrored or not; None when the hashes already say that it is far away."""
     found = [
-        _Neighbour(misfit_of(side.square, recent.square), post, mirrored)
+        _Neighbour(misfit_of(side.overlay, recent.overlay), post, mirrored)
         for mirrored, side in zip((False, True), sides, strict=True)
         if float((side.bits != recent.bits).mean()) <= NEAR
     ]

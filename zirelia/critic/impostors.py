@@ -45,14 +45,16 @@ class Impostors:
         self._reader = reader
         self._paths = {"": _pictures(strangers), **{name: _pictures(paths) for name, paths in (personas or {}).items()}}
         self._faces: dict[str, tuple[NDArray[np.float32], ...]] = {}
+        self._hashes: dict[str, str] = {}
         self._reading = threading.Lock()
 
     def fingerprint(self, *, but: str) -> str:
-        """Changes with the pictures that `embeddings` reads."""
+        """Names the pictures that `embeddings` reads; like the faces, they are read once, at the first question."""
         digest = hashlib.sha256()
-        for name, paths in sorted(self._paths.items()):
-            if name != but or not name:
-                digest.update("".join(sorted(sha256_of(path) for path in paths)).encode())
+        with self._reading:
+            for name in sorted(self._paths):
+                if name != but or not name:
+                    digest.update(self._hashed(name).encode())
         return digest.hexdigest()
 
     def embeddings(self, *, but: str) -> NDArray[np.float32]:
@@ -60,6 +62,11 @@ class Impostors:
         with self._reading:
             found = [face for name in self._paths if name != but or not name for face in self._read(name)]
         return np.stack(found) if found else np.zeros((0, 0), dtype=np.float32)
+
+    def _hashed(self, name: str) -> str:
+        if name not in self._hashes:
+            self._hashes[name] = "".join(sorted(sha256_of(path) for path in self._paths[name]))
+        return self._hashes[name]
 
     def _read(self, name: str) -> tuple[NDArray[np.float32], ...]:
         if name not in self._faces:

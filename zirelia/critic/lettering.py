@@ -75,7 +75,7 @@ class LetteringInstrument:
         self._loading = threading.Lock()
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
-        """Raises MissingExtra without the package."""
+        """Raises MissingExtra without the package, ValueError for a network whose numbers are not finite."""
         shot = exhibit.shot
         if any(says(text, word) for text in (shot.scene, shot.props, shot.outfit) for word in ASKED_FOR):
             return (self._finding(Outcome.PASSED, "the shot asks for something that carries writing", None, None),)
@@ -189,4 +189,7 @@ def _run(network: Any, image: Image) -> NDArray[np.float32]:
     levels = np.asarray(image, dtype=np.float32)[..., ::-1] / 127.5 - 1.0
     (answer,) = network.run(None, {network.get_inputs()[0].name: levels.transpose(2, 0, 1)[None]})
     said: NDArray[np.float32] = answer[0]
+    # what is not a number is above no threshold, and would read as a picture without writing
+    if not np.isfinite(said).all():
+        raise ValueError("the network's numbers are not finite")
     return said

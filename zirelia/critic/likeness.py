@@ -20,14 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zirelia.critic.calibration import centroid
+from zirelia.critic.calibration import centroid, laxest
 
 FEWEST = 3
 """Of two pictures that differ nobody can say which one is the stranger."""
 DEVIATIONS = 5.0
 MOST_RAISED = 0.5
-LAXER = 1.2
-"""How much further from the middle (1 - cosine) a head that is turned away may lie."""
 _ROUNDS = 20
 
 
@@ -52,7 +50,7 @@ def likeness(embeddings: NDArray[np.float32], *, floor: float, anchors: NDArray[
     """
     if not np.isfinite(embeddings).all():
         raise ValueError("the recogniser's numbers are not finite")
-    laxer = 1 - LAXER * (1 - floor)
+    laxer = laxest(floor)
     if anchors is not None:
         scores = embeddings.astype(np.float64) @ centroid(anchors).astype(np.float64)
         return Likeness(scores, _line(scores[scores >= floor], floor), laxer)

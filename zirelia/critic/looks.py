@@ -12,6 +12,7 @@ does not know the encoder behind the protocol; photographs need other instrument
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from zirelia.critic.calibration import calibrate, centroid
+from zirelia.critic.calibration import calibrate, centroid, is_cosine
+from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair, look_repair
 from zirelia.critic.words import Heads, known_word, wanted_traits
 from zirelia.domain.calibration import Calibration
@@ -114,6 +116,7 @@ class LooksInstrument:
         self._embedder = embedder
         self._memory = memory
         self._known: dict[str, _Known] = {}
+        self._learning = threading.Lock()
 
     def calibration(self, exhibit: Exhibit) -> Calibration:
         """The measured line for this persona's references. Raises ValueError without references."""
@@ -141,6 +144,8 @@ class LooksInstrument:
             reason = f"the encoder refuses {line.false_reject:.0%} of the persona's own references"
             return self._unchecked(Criterion.IDENTITY, "likeness", reason)
         score = float(self._encoder.embed([exhibit.image])[0] @ known.middle)
+        if not is_cosine(score):
+            return self._unchecked(Criterion.IDENTITY, "likeness", "the encoder's numbers are no unit vector")
         others = self._contradictions(known, seen)
         passed = score >= line.threshold and len(others) < CONTRADICTED
         said = f"likeness to {line.n} references {score:.2f}, this persona's threshold {line.threshold:.2f}"
@@ -231,6 +236,8 @@ class LooksInstrument:
         if wanted is None or head not in seen:
             return self._unchecked(criterion, head, f"{head}: '{text or wanted}' is not among the words that the encoder knows")
         value, certainty = seen[head]
+        if not 0 <= certainty < 1.01:
+            return self._unchecked(criterion, head, f"{head}: the encoder's certainty is no probability")
         needed = self._sure if sure is None else sure
         said = f"{head}: {value} seen ({certainty:.2f} sure), {wanted} wanted"
         if value != wanted and not certainty >= needed:
@@ -252,29 +259,24 @@ class LooksInstrument:
 
     def _learn(self, exhibit: Exhibit) -> _Known:
         """Learns the references once; again when they, or the look that they are compared with, change."""
-        key = _fingerprint(exhibit)
-        if key not in self._known:
-            while len(self._known) >= KEPT_CALIBRATIONS:
-                self._known.pop(next(iter(self._known)))
-            own = self._encoder.embed(exhibit.references)
-            read = self._encoder.attributes(exhibit.references)
-            line = self._calibrated(exhibit, own)
-            self._known[key] = _Known(centroid(own), line, self._certainties(exhibit, read), self._constants(read))
-        return self._known[key]
+        key = exhibit.persona.look.model_dump_json() + fingerprint(exhibit.references)
+        with self._learning:
+            if key not in self._known:
+                while len(self._known) >= KEPT_CALIBRATIONS:
+                    self._known.pop(next(iter(self._known)))
+                own = self._encoder.embed(exhibit.references)
+                read = self._encoder.attributes(exhibit.references)
+                line = self._calibrated(exhibit, own)
+                self._known[key] = _Known(centroid(own), line, self._certainties(exhibit, read), self._constants(read))
+            return self._known[key]
 
     def _calibrated(self, exhibit: Exhibit, own: NDArray[np.float32]) -> Calibration:
         """The kept calibration of these embeddings among these impostors, or a new one, which is kept."""
         digest = hashlib.sha256(f"{self._embedder} {self._encoder.threshold!r} {own.shape}".encode())
         digest.update(np.ascontiguousarray(own.round(4)).tobytes())
         digest.update(np.ascontiguousarray(self._impostors.round(4)).tobytes())
-        key = digest.hexdigest()
-        kept = self._memory.calibration(key) if self._memory else None
-        if kept is not None:
-            return kept
-        line = calibrate(own, self._impostors, floor=self._encoder.threshold, embedder=self._embedder)
-        if self._memory:
-            self._memory.keep_calibration(key, exhibit.persona.name, line)
-        return line
+        measure = partial(calibrate, own, self._impostors, floor=self._encoder.threshold, embedder=self._embedder)
+        return kept_line(self._memory, digest.hexdigest(), exhibit.persona.name, measure)
 
     def _certainties(self, exhibit: Exhibit, read: Sequence[Attributes]) -> dict[str, float]:
         sure: dict[str, float] = {}
@@ -297,11 +299,3 @@ class LooksInstrument:
 
 def _repair(kind: RepairKind, phrase: str, because: str) -> Repair:
     return Repair(kind=kind, because=because, phrase=phrase)
-
-
-def _fingerprint(exhibit: Exhibit) -> str:
-    digest = hashlib.sha256(exhibit.persona.look.model_dump_json().encode())
-    for reference in exhibit.references:
-        digest.update(f"{reference.mode}{reference.size}".encode())
-        digest.update(reference.tobytes())
-    return digest.hexdigest()

@@ -8,6 +8,7 @@ Brightness and contrast are taken out first. It knows nothing of mirrors (the ca
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,41 +35,55 @@ Window = tuple[float, float, float, float]
 """Left, top, width and height of a crop as shares of the picture."""
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """All of a picture that `misfit` looks at.
+
+    square: soft and small, shape [GRID, GRID, 3]. views: every crop of the search in levelled greys, shape [windows, COARSE²],
+    the whole picture first.
+    """
+
+    square: NDArray[np.float32]
+    views: NDArray[np.float32]
+
+
+def overlay(image: Image) -> Overlay:
+    """What is worth keeping of a picture that is compared often; 270 kB."""
+    from PIL import Image as Pillow
+    from PIL import ImageFilter
+
+    small = image.convert("RGB").resize((GRID, GRID), Pillow.Resampling.LANCZOS)
+    square = np.asarray(small.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32)
+    views = _levelled(_views(square.mean(-1, keepdims=True), _windows(), COARSE))
+    return Overlay(square, views.reshape(len(views), -1))
+
+
 def misfit(first: Image, second: Image) -> float:
     """How different two pictures are where they differ most, in standard deviations; 0 is equal, unrelated ones exceed 1.
 
     Either may be a crop of the other that keeps at least about 85 per cent of each side.
     """
-    return misfit_of(soft_square(first), soft_square(second))
+    return misfit_of(overlay(first), overlay(second))
 
 
-def misfit_of(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """As `misfit`, for pictures whose soft squares are known already."""
+def misfit_of(one: Overlay, other: Overlay) -> float:
+    """As `misfit`, for pictures whose overlays are known already."""
     return min(_as_crop(one, other), _as_crop(other, one))
 
 
-def _as_crop(part: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
+def _as_crop(part: Overlay, whole: Overlay) -> float:
     """The misfit of `part` with the crop of `whole` that fits it best."""
-    grey_part, grey_whole = part.mean(-1, keepdims=True), whole.mean(-1, keepdims=True)
-    windows = _windows()
-    errors = _errors(grey_part, grey_whole, windows, COARSE).mean((1, 2))
-    rough = float(np.sqrt(errors.min()))
+    target = part.views[0]
+    # the mean squared difference of each crop and the part, by one product
+    errors = ((whole.views**2).sum(1) + (target**2).sum() - 2 * (whole.views @ target)) / len(target)
+    rough = float(np.sqrt(max(0.0, float(errors.min()))))
     if rough > HOPELESS:
         return UNRELATED
-    errors = _errors(part, whole, _nudged(windows[int(errors.argmin())]), FINE)
+    errors = _errors(part.square, whole.square, _nudged(_windows()[int(errors.argmin())]), FINE)
     fit = errors[int(errors.mean((1, 2)).argmin())]
     step = FINE // BLOCKS
     blocks = np.sort(fit.reshape(BLOCKS, step, BLOCKS, step).mean((1, 3)).ravel())
     return float(np.sqrt(blocks[-WORST:].mean()))
-
-
-def soft_square(image: Image) -> NDArray[np.float32]:
-    """All of a picture that `misfit` looks at, shape [GRID, GRID, 3]."""
-    from PIL import Image as Pillow
-    from PIL import ImageFilter
-
-    square = image.convert("RGB").resize((GRID, GRID), Pillow.Resampling.LANCZOS)
-    return np.asarray(square.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32)
 
 
 def _errors(

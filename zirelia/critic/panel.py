@@ -9,6 +9,7 @@ error; the rubric decides what that means. It does not know what the instruments
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 import time
@@ -40,7 +41,8 @@ class _Reply:
 class _Seat:
     """One instrument with what it said of itself when the panel was made, so that nothing of it runs but `examine`.
 
-    seconds, dollars: what it may take for one picture.
+    seconds, dollars: what it may take for one picture. first: seconds more until its first answer. assumed: dollars that it
+    is taken to have spent when it gave none.
     """
 
     instrument: Instrument
@@ -48,6 +50,8 @@ class _Seat:
     criteria: frozenset[Criterion]
     seconds: float
     dollars: float
+    first: float
+    assumed: float
 
 
 class CriticPanel:
@@ -57,8 +61,11 @@ class CriticPanel:
         instruments: asked one after the other, in this order; their names are unique.
         time_limit: seconds that one instrument may take for one picture.
         time_limits: other limits by instrument name, such as more for a vision model.
+        warm_up: seconds more by instrument name, until its first answer: it loads its model and measures strangers then.
         expected: criteria that get an explicit `not_checked` finding when no instrument covers them.
-        cost_limit: US dollars that one instrument may cost for one picture; what passes for more counts as not checked.
+        cost_limit: US dollars that one instrument may cost for one picture; what passes for more counts as not checked, and
+            it is not asked about that picture again.
+        unanswered_usd: by instrument name, what is booked when it raised or gave no answer in time: nobody knows what it spent.
 
     Raises ConfigurationError for two instruments of one name, an unknown name or a limit that is not above zero.
     """
@@ -71,27 +78,37 @@ class CriticPanel:
         *,
         time_limit: float = 60.0,
         time_limits: Mapping[str, float] | None = None,
+        warm_up: Mapping[str, float] | None = None,
         expected: frozenset[Criterion] = frozenset(Criterion),
         cost_limit: float = 5.0,
+        unanswered_usd: Mapping[str, float] | None = None,
     ) -> None:
         names = [instrument.name for instrument in instruments]
-        limits = dict(time_limits or {})
+        limits, first, assumed = dict(time_limits or {}), dict(warm_up or {}), dict(unanswered_usd or {})
         if len(set(names)) != len(names):
             raise ConfigurationError(f"two critic instruments have the same name: {', '.join(sorted(names))}")
-        if unknown := sorted(set(limits) - set(names)):
-            raise ConfigurationError(
-                f"a time limit names no instrument: {', '.join(unknown)}", hint=f"known: {', '.join(names)}"
-            )
+        if unknown := sorted({*limits, *first, *assumed} - set(names)):
+            raise ConfigurationError(f"a limit names no instrument: {', '.join(unknown)}", hint=f"known: {', '.join(names)}")
         if any(not limit > 0 for limit in (time_limit, *limits.values())):
             raise ConfigurationError("a critic instrument's time limit must be above zero seconds")
         if not cost_limit > 0:
             raise ConfigurationError("a critic instrument's cost limit must be above zero dollars")
         self._seats = tuple(
-            _Seat(instrument, name, frozenset(instrument.criteria), limits.get(name, time_limit), cost_limit)
+            _Seat(
+                instrument,
+                name,
+                frozenset(instrument.criteria),
+                limits.get(name, time_limit),
+                cost_limit,
+                first.get(name, 0.0),
+                assumed.get(name, 0.0),
+            )
             for instrument, name in zip(instruments, names, strict=True)
         )
         self._expected = expected
         self._hung: dict[str, threading.Thread] = {}
+        self._warm: set[str] = set()
+        self._dear: set[tuple[str, str]] = set()
 
     @property
     def instruments(self) -> frozenset[str]:
@@ -107,20 +124,29 @@ class CriticPanel:
         return tuple(findings)
 
     def _ask(self, seat: _Seat, exhibit: Exhibit) -> Sequence[Finding]:
-        started = time.perf_counter()
-        try:
-            reply = self._reply(seat, exhibit)
-        except queue.Empty:
-            reason = f"gave no answer within {seat.seconds:g} s"
-            return _timed(_all_unchecked(seat, reason), time.perf_counter() - started)
-        findings = reply.findings if reply.error is None else _all_unchecked(seat, f"raised {_named(reply.error)}")
-        return _timed(findings, time.perf_counter() - started)
-
-    def _reply(self, seat: _Seat, exhibit: Exhibit) -> _Reply:
-        """Asks in a worker thread. Raises queue.Empty when the limit passes; the thread is left behind, never asked twice."""
+        # asked again it would repeat for nothing what was refused because of its price
+        if self._dear and (seat.name, _pixels(exhibit)) in self._dear:
+            return _all_unchecked(seat, "cost more for this picture than it may")
         stuck = self._hung.get(seat.name)
         if stuck is not None and stuck.is_alive():
-            return _Reply(error=TimeoutError("still busy with an earlier picture"))
+            return _all_unchecked(seat, "is still busy with an earlier picture")
+        started = time.perf_counter()
+        limit = seat.seconds + (0.0 if seat.name in self._warm else seat.first)
+        try:
+            reply = self._reply(seat, exhibit, limit)
+        except queue.Empty:
+            findings: Sequence[Finding] = _all_unchecked(seat, f"gave no answer within {limit:g} s", cost=seat.assumed)
+        else:
+            self._warm.add(seat.name)
+            findings = reply.findings
+            if reply.error is not None:
+                findings = _all_unchecked(seat, f"raised {_named(reply.error)}", cost=seat.assumed)
+            if sum(finding.cost_usd for finding in findings) > seat.dollars:
+                self._dear.add((seat.name, _pixels(exhibit)))
+        return _timed(findings, time.perf_counter() - started)
+
+    def _reply(self, seat: _Seat, exhibit: Exhibit, limit: float) -> _Reply:
+        """Asks in a worker thread. Raises queue.Empty when the limit passes; the thread is left behind, never asked twice."""
         replies: queue.Queue[_Reply] = queue.Queue()
 
         def work() -> None:
@@ -134,19 +160,22 @@ class CriticPanel:
 
         # a daemon, so that an instrument that hangs cannot keep the program from ending
         worker = threading.Thread(target=work, name=f"critic-{seat.name}", daemon=True)
-        self._hung[seat.name] = worker
         worker.start()
-        reply = replies.get(timeout=seat.seconds)
-        del self._hung[seat.name]
-        return reply
+        try:
+            return replies.get(timeout=limit)
+        except queue.Empty:
+            self._hung[seat.name] = worker
+            raise
+
+
+def _pixels(exhibit: Exhibit) -> str:
+    return hashlib.sha256(exhibit.image.tobytes()).hexdigest()
 
 
 def _named(error: BaseException) -> str:
     """The kind of error; the message only of our own errors, which never hold a secret."""
     kind = type(error).__name__
-    if isinstance(error, ZireliaError):
-        return f"{kind}: {error.message}"
-    return f"{kind}: {error}" if type(error) is TimeoutError else kind
+    return f"{kind}: {error.message}" if isinstance(error, ZireliaError) else kind
 
 
 def _sensible(seat: _Seat, answer: object) -> list[Finding]:
@@ -175,10 +204,8 @@ def _sensible(seat: _Seat, answer: object) -> list[Finding]:
 def _without_passes(seat: _Seat, findings: Sequence[Finding], reason: str) -> list[Finding]:
     """The failures, and a `not_checked` for every criterion; what the dropped ones cost stays in the books."""
     failures = [finding for finding in findings if finding.outcome is Outcome.FAILED]
-    unchecked = _all_unchecked(seat, reason)
     lost = sum(finding.cost_usd for finding in findings if finding.outcome is not Outcome.FAILED)
-    # a finding was valid, so there is a criterion that it belongs to; an instrument without any costs nothing
-    return [*failures, *(one.model_copy(update={"cost_usd": lost / len(unchecked)}) for one in unchecked)]
+    return [*failures, *_all_unchecked(seat, reason, cost=lost)]
 
 
 def _checked(seat: _Seat, entry: object) -> Finding:
@@ -206,13 +233,15 @@ def _first(error: Exception) -> str:
     return str(error)
 
 
-def _all_unchecked(seat: _Seat, reason: str) -> list[Finding]:
-    text = f"{seat.name} {reason}"
-    return [_unchecked(criterion, seat.name, text) for criterion in Criterion if criterion in seat.criteria]
+def _all_unchecked(seat: _Seat, reason: str, *, cost: float = 0.0) -> list[Finding]:
+    """One `not_checked` a criterion, the cost shared out."""
+    text, parts = f"{seat.name} {reason}", max(1, len(seat.criteria))
+    return [_unchecked(criterion, seat.name, text, cost / parts) for criterion in Criterion if criterion in seat.criteria]
 
 
-def _unchecked(criterion: Criterion, instrument: str, explanation: str) -> Finding:
-    return Finding(criterion=criterion, outcome=Outcome.NOT_CHECKED, instrument=instrument, explanation=explanation)
+def _unchecked(criterion: Criterion, instrument: str, explanation: str, cost: float = 0.0) -> Finding:
+    outcome = Outcome.NOT_CHECKED
+    return Finding(criterion=criterion, outcome=outcome, instrument=instrument, explanation=explanation, cost_usd=cost)
 
 
 def _timed(findings: Sequence[Finding], seconds: float) -> Sequence[Finding]:

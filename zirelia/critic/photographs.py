@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zirelia.critic.calibration import calibrate, centroid
+from zirelia.critic.calibration import calibrate, centroid, is_cosine
 from zirelia.critic.impostors import Impostors
+from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair
 from zirelia.domain.box import Box
 from zirelia.domain.calibration import Calibration
@@ -101,12 +102,14 @@ class PhotographsInstrument:
 
     def _nobody(self, exhibit: Exhibit) -> tuple[Finding, ...]:
         """A face that is missing is a fault where the shot must show one."""
-        framing = exhibit.shot.framing
+        framing, pose = exhibit.shot.framing, exhibit.shot.pose
         said = "no face was found"
-        if _AWAY.search(exhibit.shot.pose):
-            said += f"; the shot asks for '{exhibit.shot.pose}', in which this reader finds none"
+        if _AWAY.search(pose):
+            said += f"; the shot asks for '{pose}', in which this reader finds none"
+            repair = Repair(kind=RepairKind.REMOVE_WORDS, because=said, phrase=pose)
         elif framing is Framing.FULL_BODY:
             said += "; in a full body it may be too small"
+            repair = Repair(kind=RepairKind.CLOSER_FRAMING, because=said)
         else:
             said += f" in a {framing}"
             repair = Repair(kind=RepairKind.NEW_SEED, because=said)
@@ -117,7 +120,7 @@ class PhotographsInstrument:
                 self._unchecked(Criterion.FRAMING, said, "head"),
             )
         asked = ((Criterion.IDENTITY, "face"), (Criterion.SUBJECTS, "people"), (Criterion.FRAMING, "head"))
-        return tuple(self._unchecked(criterion, said, aspect) for criterion, aspect in asked)
+        return tuple(self._unchecked(criterion, said, aspect, repair=repair) for criterion, aspect in asked)
 
     def _identity(self, exhibit: Exhibit, known: _Known | None, face: Face) -> Finding:
         if known is None:
@@ -129,12 +132,14 @@ class PhotographsInstrument:
             reason = f"the reader refuses {line.false_reject:.0%} of the persona's own references"
             return self._unchecked(Criterion.IDENTITY, reason, "face", face.box)
         turned = "" if face.yaw is None else f", head turned {abs(face.yaw):.0f}°"
-        if face.yaw is not None and abs(face.yaw) > self._blind_beyond:
+        # worded so that a yaw that is not a number is refused too
+        if face.yaw is not None and not abs(face.yaw) <= self._blind_beyond:
             reason = f"nobody can be told by this reader beyond {self._blind_beyond:.0f}°{turned}"
-            return self._unchecked(Criterion.IDENTITY, reason, "face", face.box)
+            repair = Repair(kind=RepairKind.NEW_SEED, because=reason)
+            return self._unchecked(Criterion.IDENTITY, reason, "face", face.box, repair=repair)
         score, least = float(face.embedding @ known.middle), line.line(face.yaw)
-        if not np.isfinite(score):
-            return self._unchecked(Criterion.IDENTITY, "the reader's numbers are not finite", "face", face.box)
+        if not is_cosine(score):
+            return self._unchecked(Criterion.IDENTITY, "the reader's numbers are no unit vector", "face", face.box)
         said = f"likeness to {line.n} references {score:.3f}, the line{turned} {least:.3f}"
         if known.faceless:
             said += f"; {known.faceless} more references show no face"
@@ -151,7 +156,7 @@ class PhotographsInstrument:
         )
 
     def _people(self, hers: Face, others: Sequence[Face]) -> Finding:
-        counted = [face for face in others if _area(face.box) >= PASSER_BY * _area(hers.box)]
+        counted = [face for face in others if face.box.area >= PASSER_BY * hers.box.area]
         if counted:
             where = ", ".join(_where(face.box) for face in counted)
             said = f"{len(counted) + 1} people, one wanted; besides the persona: {where}"
@@ -175,8 +180,10 @@ class PhotographsInstrument:
         outcome = Outcome.FAILED if wrong else Outcome.PASSED
         return self._finding(Criterion.FRAMING, outcome, said, aspect=aspect, region=box, repair=repair)
 
-    def _unchecked(self, criterion: Criterion, reason: str, aspect: str, region: Box | None = None) -> Finding:
-        return self._finding(criterion, Outcome.NOT_CHECKED, reason, aspect=aspect, region=region)
+    def _unchecked(
+        self, criterion: Criterion, reason: str, aspect: str, region: Box | None = None, *, repair: Repair | None = None
+    ) -> Finding:
+        return self._finding(criterion, Outcome.NOT_CHECKED, reason, aspect=aspect, region=region, repair=repair)
 
     def _finding(
         self,
@@ -217,11 +224,8 @@ class PhotographsInstrument:
         if not found:
             return None
         own = np.stack([face.embedding for face in found])
-        line = self._memory.calibration(key) if self._memory else None
-        if line is None:
-            line = self._measure(exhibit.persona.name, own, [face.yaw for face in found])
-            if self._memory:
-                self._memory.keep_calibration(key, exhibit.persona.name, line)
+        name, yaws = exhibit.persona.name, [face.yaw for face in found]
+        line = kept_line(self._memory, key, name, lambda: self._measure(name, own, yaws))
         return _Known(centroid(own), line, len(exhibit.references) - len(found))
 
     def _measure(self, persona: str, own: NDArray[np.float32], yaws: Sequence[float | None]) -> Calibration:
@@ -234,14 +238,8 @@ class PhotographsInstrument:
         facts = self._reader.facts()
         digest = hashlib.sha256(f"{self.name} 1 {facts.backend} {facts.model} {self._reader.threshold}".encode())
         digest.update(self._impostors.fingerprint(but=exhibit.persona.name).encode() if self._impostors else b"")
-        for reference in exhibit.references:
-            digest.update(f"{reference.mode}{reference.size}".encode())
-            digest.update(reference.tobytes())
+        digest.update(fingerprint(exhibit.references).encode())
         return digest.hexdigest()
-
-
-def _area(box: Box) -> float:
-    return (box.right - box.left) * (box.bottom - box.top)
 
 
 def _where(box: Box) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 
 from zirelia.critic.checkpoints import Source, load
 from zirelia.critic.contrasts import Comparison, of_shot, of_trait
-from zirelia.critic.dinov2 import fingerprint
+from zirelia.critic.kept_lines import fingerprint
 from zirelia.critic.repairs import look_repair
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.errors import ConfigurationError

@@ -35,6 +35,8 @@ ASKED = frozenset({Criterion.SAFETY, Criterion.SUBJECTS, Criterion.ANATOMY, Crit
 ASKABLE = ASKED | {Criterion.TECHNICAL}
 LONGEST_RAW = 8000
 """Characters of one raw answer that stay in the finding."""
+KEPT_PICTURES = 256
+"""Pictures of which it is remembered what they cost, so that being asked again about one grants no new allowance."""
 
 
 class VisionInstrument:
@@ -73,6 +75,7 @@ class VisionInstrument:
         self._asking = Asking(chat, agent, together=together, memory=memory)
         self._criteria = criteria
         self._most_usd, self._time_limit, self._kept_only = most_usd, time_limit, kept_only
+        self._spent: dict[str, float] = {}
 
     @property
     def criteria(self) -> frozenset[Criterion]:
@@ -81,7 +84,12 @@ class VisionInstrument:
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One finding for each question. After an error that the next question would meet too, the rest is not asked."""
         shown = picture_for(exhibit.image, self._asking.model)
-        allowance = Allowance(seconds=self._time_limit, most_usd=self._most_usd, paid=self._asking.paid)
+        allowance = Allowance(
+            seconds=self._time_limit,
+            most_usd=self._most_usd,
+            paid=self._asking.paid,
+            spent=self._spent.pop(shown.pixels, 0.0),
+        )
         if self._kept_only:
             allowance.stop("only answers that were kept are read")
         questions = questions_for(exhibit, self._criteria)
@@ -94,6 +102,9 @@ class VisionInstrument:
         ]
         second = self._asking.replies([questions[place].other_way() for place in doubted], shown, allowance)
         again = dict(zip(doubted, second, strict=True))
+        self._spent[shown.pixels] = allowance.spent
+        while len(self._spent) > KEPT_PICTURES:
+            self._spent.pop(next(iter(self._spent)))
         return tuple(
             self._finding(question, reply, again.get(place))
             for place, (question, reply) in enumerate(zip(questions, first, strict=True))
@@ -109,13 +120,15 @@ class VisionInstrument:
         replies = [first] if second is None else [first, second]
         raws = [reply.raw[:LONGEST_RAW] for reply in replies if reply.raw is not None]
         model = first.model
+        # it looked and could not tell: another picture may be clearer; in safety nobody draws until the judge is sure
+        unsure = outcome is Outcome.NOT_CHECKED and first.answer is not None and not is_strict(question)
         return Finding(
             criterion=question.criterion,
             aspect=question.aspect,
             outcome=outcome,
             instrument=self.name,
             explanation=f"{model}: {said}" if model else said,
-            repair=question.repair(said) if outcome is Outcome.FAILED else None,
+            repair=question.repair(said) if outcome is Outcome.FAILED or unsure else None,
             seconds=sum(reply.seconds for reply in replies),
             cost_usd=sum(reply.cost_usd for reply in replies),
             question=question.text if second is None else f"{question.text} / {other_way.text}",

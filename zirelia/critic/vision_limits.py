@@ -19,17 +19,17 @@ class Allowance:
 
     Args:
         seconds: after which no further question is asked. most_usd: dollars in all; None for no limit. paid: whether
-            answers cost money at all.
+            answers cost money at all. spent: dollars that went into earlier questions about the same picture.
 
     Raises ConfigurationError for a limit below zero.
     """
 
-    def __init__(self, *, seconds: float, most_usd: float | None = None, paid: bool = True) -> None:
+    def __init__(self, *, seconds: float, most_usd: float | None = None, paid: bool = True, spent: float = 0.0) -> None:
         checked_limits(seconds, most_usd)
         self._seconds, self._most, self._paid = seconds, most_usd, paid
         self._deadline = time.perf_counter() + seconds
         self._stopped = ""
-        self.spent = 0.0
+        self.spent = spent
 
     def refusal(self, dearest: float) -> str:
         """Why the next call, which may cost `dearest` dollars, must not be made; empty when it may."""

@@ -30,6 +30,7 @@ VARIABLES: dict[str, frozenset[str]] = {
     "planner": frozenset({"name", "bio", "moment", "occasion", "options", "recent"}),
     "drafter": frozenset({"name", "voice", "examples", "brief", "avoid", "limits", "note"}),
     "short_drafter": frozenset({"name", "bio", "scene"}),
+    "text_critic": frozenset({"name", "boundaries", "draft"}),
     "art_director": frozenset({"name", "brief", "caption", "wardrobe", "choices", "never", "recent", "note"}),
     "critic": frozenset({"question"}),
     "critic_together": frozenset({"questions"}),

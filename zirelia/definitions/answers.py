@@ -151,6 +151,28 @@ class VisionListAnswer(Answered):
     answers: list[NumberedAnswer] = Field(max_length=60, description="one for each question, in their order")
 
 
+class QuotedAnswer(Answered):
+    """Whether a text does one thing, and the words of the text that show it, empty for a no. A quote that is too long is cut:
+    its beginning is a quote too.
+    """
+
+    answer: Literal["no", "yes", "unsure"]
+    quote: Annotated[str, BeforeValidator(lambda said: said[:300] if isinstance(said, str) else said)] = Field(
+        default="", max_length=300, description="the words of the draft that show it, copied exactly; empty for a no"
+    )
+
+
+class TextCriticAnswer(Answered):
+    """What one post does that it must not: each kind answered, with its quote."""
+
+    experience: QuotedAnswer = Field(description="says she used, wore, ate or tried a product, or what it did for her")
+    medical: QuotedAnswer = Field(description="gives medical advice or promises healing")
+    financial: QuotedAnswer = Field(description="gives financial advice or promises earnings")
+    human: QuotedAnswer = Field(description="denies being an AI or claims to be a real person")
+    minor: QuotedAnswer = Field(description="says that she is under 18")
+    hate: QuotedAnswer = Field(description="insults, threatens or degrades a person or a group")
+
+
 class CaptionAnswer(Answered):
     """What a picture shows, for somebody who cannot see it."""
 
@@ -170,6 +192,7 @@ ANSWERS: dict[str, type[Answered]] = {
     "shot": ShotAnswer,
     "vision": VisionAnswer,
     "vision_list": VisionListAnswer,
+    "text_critic": TextCriticAnswer,
     "caption": CaptionAnswer,
     "dataset_caption": DatasetCaptionAnswer,
 }
@@ -210,6 +233,16 @@ def shot_answer(vocabulary: ShotVocabulary | None) -> type[ShotAnswer]:
         "props": (Literal[""], ""),
     }
     return create_model("ShotAnswer", __base__=ShotAnswer, **fields)
+
+
+@lru_cache(maxsize=16)
+def text_critic_answer(boundaries: int) -> type[TextCriticAnswer]:
+    """TextCriticAnswer with boundary_1 … boundary_N as well, so that none of the listed boundaries is left unanswered."""
+    fields: dict[str, Any] = {
+        f"boundary_{number}": (QuotedAnswer, Field(description=f"speaks about boundary {number} of the list"))
+        for number in range(1, boundaries + 1)
+    }
+    return create_model("TextCriticAnswer", __base__=TextCriticAnswer, **fields)
 
 
 def _one_of(words: tuple[object, ...]) -> Any:

@@ -11,37 +11,17 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from zirelia import resources
-from zirelia.definitions.complaints import problems_in, refusal
-from zirelia.definitions.marked_yaml import parse, read_text
+from zirelia.definitions.by_language import language_file, read_language_file
 from zirelia.domain.claims import Claims
-from zirelia.errors import DefinitionError
 
 
 @lru_cache(maxsize=16)
 def load_claims(language: str) -> Claims | None:
     """The claims of a language ("pt-BR" takes "pt"); None without a file. Raises DefinitionError with file and line."""
-    name = language.split("-")[0].lower()
-    path = resources.folder("config") / "claims" / f"{name}.yaml"
-    return read_claims(path) if name.isalpha() and path.is_file() else None
+    path = language_file("claims", language)
+    return read_claims(path) if path else None
 
 
 def read_claims(path: Path) -> Claims:
     """The claims of that file. Raises DefinitionError with every problem of the file."""
-    located = parse(read_text(path), path)
-    if not isinstance(located.value, dict):
-        raise DefinitionError("is empty or not a mapping of keys", path=path, line=1)
-    try:
-        claims = Claims.model_validate(located.value)
-    except ValidationError as error:
-        raise refusal(path, problems_in(located, error, Claims)) from error
-    if claims.language != path.stem:
-        raise DefinitionError(
-            f"the file is called {path.name} but says '{claims.language}'",
-            path=path,
-            line=located.line_of(("language",)),
-            key="language",
-        )
-    return claims
+    return read_language_file(path, Claims)

@@ -19,3 +19,8 @@ class Box(Value):
     top: float = Field(ge=0, le=1)
     right: float = Field(ge=0, le=1)
     bottom: float = Field(ge=0, le=1)
+
+    @property
+    def area(self) -> float:
+        """Its share of the picture; 0 for one whose sides are the wrong way round."""
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)

@@ -113,7 +113,7 @@ def _rescaled(scale: float, kind: RepairKind) -> float:
 def repair_shot(
     shot: Shot, repairs: Sequence[Repair], look: Look, *, attempt: int, vocabulary: ShotVocabulary | None = None
 ) -> Shot:
-    """The shot of the next attempt: closer framing, hands out of the way, another outfit and expression or light."""
+    """The shot of the next attempt: closer framing, hands out of the way, no pose, another outfit and expression or light."""
     changes: dict[str, object] = {}
     for repair in repairs:
         match repair.kind:
@@ -123,6 +123,8 @@ def repair_shot(
                 changes |= {"pose": "hands out of frame", "props": ""}
                 if vocabulary:  # such a model is told of no pose, so the hands leave the picture another way
                     changes["framing"] = _closer(shot.framing, vocabulary)
+            case RepairKind.REMOVE_WORDS if shot.pose and repair.phrase == shot.pose:
+                changes["pose"] = ""  # else the picture would be held against a pose that nobody asks for any more
             case RepairKind.SAFER_WORDING:
                 changes["outfit"] = _modest(shot, look, attempt, vocabulary)
             case RepairKind.OTHER_SETTING:

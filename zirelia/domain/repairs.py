@@ -18,7 +18,7 @@ from pydantic import Field
 
 from zirelia.domain.shot import Attempt
 from zirelia.domain.value import Value
-from zirelia.domain.verdict import Criterion, Finding, Mend, Outcome, Repair, RepairKind, Verdict, spelled
+from zirelia.domain.verdict import Criterion, Finding, Mend, Outcome, Repair, RepairKind, Rubric, Verdict, spelled
 
 _K = RepairKind
 FEW_USES = 5
@@ -39,7 +39,7 @@ _LETTERS = (Step(_K.REMOVE_WORDS, "text, letters"), _K.NEW_SEED, _K.OTHER_SETTIN
 _HEADROOM = (Step(_K.NAME_FRAMING, "room above the head"), _K.NEW_SEED, _K.OTHER_SETTING)
 
 LADDERS: Mapping[tuple[Criterion, str], tuple[RepairKind | Step, ...]] = {
-    (Criterion.IDENTITY, "identity"): (_K.RAISE_LORA_SCALE, _K.CLOSER_FRAMING, _K.INPAINT, _K.OTHER_SETTING),
+    (Criterion.IDENTITY, "likeness"): (_K.RAISE_LORA_SCALE, _K.CLOSER_FRAMING, _K.INPAINT, _K.OTHER_SETTING),
     (Criterion.IDENTITY, "face"): _FACE,
     (Criterion.IDENTITY, "style"): (_K.LOWER_LORA_SCALE, _K.NEW_SEED, _K.OTHER_SETTING),
     (Criterion.SUBJECTS, "people"): (_K.ONE_PERSON, _K.CLOSER_FRAMING, _K.NEW_SEED, _K.OTHER_SETTING),
@@ -94,11 +94,17 @@ def ladder(criterion: Criterion, aspect: str) -> tuple[Step, ...]:
     return tuple(rung if isinstance(rung, Step) else Step(rung) for rung in rungs)
 
 
-def may_retry(verdict: Verdict, earlier: Sequence[Repair]) -> bool:
-    """Whether another attempt may be made at all. An unsafe picture is tried once more and no further: no drawing until the
-    judge happens to miss it.
+def may_retry(verdict: Verdict, earlier: Sequence[Repair], rubric: Rubric) -> bool:
+    """Whether another attempt may be made at all.
+
+    Not when nothing was found wrong and nobody could judge: another picture would be paid for and stay as unjudged, unless a
+    finding names what would let it be checked. An unsafe picture is tried once more and no further: no drawing until the judge
+    happens to miss it.
     """
     if verdict.passed or verdict.hold:
+        return False
+    wrong = any(finding.criterion not in rubric.advisory for finding in verdict.failed)
+    if not wrong and not any(finding.criterion in rubric.must_check for finding in _checkable(verdict)):
         return False
     unsafe = any(finding.criterion is Criterion.SAFETY for finding in verdict.failed)
     return not (unsafe and any(repair.criterion is Criterion.SAFETY for repair in earlier))
@@ -107,7 +113,8 @@ def may_retry(verdict: Verdict, earlier: Sequence[Repair]) -> bool:
 def next_repairs(
     verdict: Verdict, earlier: Sequence[Repair], *, felt: Callable[[Repair], bool], can_inpaint: bool = False
 ) -> tuple[Repair, ...]:
-    """What the next attempt changes: for each failed finding the first change that was not tried in this post and is felt.
+    """What the next attempt changes: for each failed finding, and each that would be checked in another picture, the first
+    change that was not tried in this post and is felt.
 
     Args:
         earlier: all repairs that this post's attempts applied.
@@ -115,10 +122,12 @@ def next_repairs(
         can_inpaint: of the maker of the picture. One part is drawn anew only when all else is well.
     """
     tried = {(repair.kind, repair.phrase) for repair in earlier}
-    failed = [finding for finding in verdict.failed if _asks(finding, earlier)]
-    whole = can_inpaint and len({_key(finding) for finding in verdict.failed}) == 1
+    asking = (*verdict.failed, *_checkable(verdict))
+    whole = can_inpaint and len({_key(finding) for finding in asking}) == 1
     chosen: list[Repair] = []
-    for finding in failed:
+    for finding in asking:
+        if not _asks(finding, earlier):
+            continue
         taken = {(repair.kind, repair.phrase) for repair in chosen}
         for repair in _candidates(finding, whole=whole):
             known = (repair.kind, repair.phrase)
@@ -183,6 +192,11 @@ def never_helped(rows: Iterable[Standing], *, at_least: int = FEW_USES) -> tuple
     return tuple(row for row in rows if row.gone == 0 and row.stayed >= at_least)
 
 
+def _checkable(verdict: Verdict) -> tuple[Finding, ...]:
+    """What was not checked and names a change that would let it be checked."""
+    return tuple(f for f in verdict.findings if f.outcome is Outcome.NOT_CHECKED and f.repair is not None)
+
+
 def _key(finding: Finding) -> tuple[Criterion, str]:
     return finding.criterion, finding.aspect
 
@@ -196,7 +210,7 @@ def _asks(finding: Finding, earlier: Sequence[Repair]) -> bool:
 def _candidates(finding: Finding, *, whole: bool) -> Iterator[Repair]:
     """First a part drawn anew where the table begins with that, then the instrument's own choice, then the table's."""
     steps = ladder(*_key(finding))
-    inpaint = whole and finding.region is not None
+    inpaint = whole and finding.region is not None and finding.region.area > 0
     own = finding.repair
     if inpaint and steps[0].kind is _K.INPAINT:
         yield _for(finding, steps[0])

@@ -10,6 +10,7 @@ Knows nothing of what the values mean.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -24,12 +25,18 @@ class Value(BaseModel):
 Instant = AwareDatetime
 """A moment with a time zone; naive datetimes are refused."""
 
-_CONTROL = dict.fromkeys({*range(0x20), 0x7F, *range(0x80, 0xA0)} - {ord("\n"), ord("\t")})
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROL: dict[int, str | None] = dict.fromkeys({*range(0x20), 0x7F, *range(0x80, 0xA0), *_TURNS} - {ord("\n"), ord("\t")})
+_CONTROL |= {0x2028: "\n", 0x2029: "\n"}
+# a flag of a region is written with letters that nobody sees; elsewhere they are a hidden text
+_UNSEEN = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]{3,6}\U000e007f)|[\U000e0000-\U000e007f]+")
 
 
 def printable(text: str) -> str:
-    """The text without control characters, so that no model, file or platform can drive a terminal or hide a word."""
-    return text.translate(_CONTROL)
+    """The text without control characters, without those that turn its direction, and without unseen letters, so that no
+    model, file or platform can drive a terminal or hide a word.
+    """
+    return _UNSEEN.sub(lambda found: found[1] or "", text.translate(_CONTROL))
 
 
 Text = Annotated[

@@ -91,7 +91,8 @@ class Finding(Value):
     """One measured remark.
 
     aspect: which part of the criterion it is about ("hair", "scene", "sharpness"); the same defect has the same criterion and
-    aspect in every attempt. region: where in the picture, when that is known.
+    aspect in every attempt. region: where in the picture, when that is known. repair: what makes it go away, or of one that
+    is not checked, what would let it be checked.
     score and threshold share a unit that `instrument` defines (None when there is no number); `seconds` and `cost_usd` are
     what the remark took; `question` and `raw` keep what a vision model was asked and answered.
     """
@@ -114,9 +115,8 @@ class Finding(Value):
 class Rubric(Value):
     """Which criteria must be checked and may not fail.
 
-    must_check: fails the verdict when no instrument checked it, or when one that should have could not. hold_on: a failure
-    here is never retried, the post is held for a person. advisory: failures here are shown but do not fail the verdict, so
-    none of them can be in the other two.
+    must_check: fails the verdict when it is `unanswered`. hold_on: a failure here is never retried, the post is held for a
+    person. advisory: failures here are shown but do not fail the verdict, so none of them can be in the other two.
     """
 
     must_check: frozenset[Criterion] = frozenset({Criterion.IDENTITY, Criterion.SAFETY, Criterion.TECHNICAL})
@@ -164,21 +164,31 @@ def _margin(finding: Finding) -> float:
     return 1.0
 
 
-def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
-    """The verdict over all findings. Fails closed: a criterion of `must_check` that is not checked counts as failed, and so
-    does one that only some of its instruments could check.
+def unanswered(findings: Sequence[Finding], rubric: Rubric) -> tuple[Criterion, ...]:
+    """The criteria of `must_check` that nobody checked, or of which a question stays open.
+
+    What one instrument looked at and could not tell, which names a repair, is answered where another passed the same aspect;
+    never in safety, where each judge must be sure, and never for one that broke or could not look.
     """
+    answered = {(f.criterion, spelled(f.aspect)) for f in findings if f.outcome is Outcome.PASSED and f.aspect}
+    answered = {question for question in answered if question[0] is not Criterion.SAFETY}
+    checked = {f.criterion for f in findings if f.outcome is not Outcome.NOT_CHECKED}
+    still_open = {
+        f.criterion
+        for f in findings
+        if f.outcome is Outcome.NOT_CHECKED and not (f.repair and (f.criterion, spelled(f.aspect)) in answered)
+    }
+    return tuple(c for c in Criterion if c in rubric.must_check and (c not in checked or c in still_open))
+
+
+def fold(findings: Sequence[Finding], rubric: Rubric) -> Verdict:
+    """The verdict over all findings. Fails closed: a criterion of `must_check` that is `unanswered` counts as failed."""
     outcomes = {criterion: outcome_of(criterion, findings) for criterion in Criterion}
     grave = any(map(_is_grave, findings))
     # nobody's rubric makes these a mere remark
     binding = set(Criterion) - rubric.advisory | ({Criterion.SAFETY} if grave else set())
     failing = [c for c in Criterion if outcomes[c] is Outcome.FAILED and c in binding]
-    open_questions = {f.criterion for f in findings if f.outcome is Outcome.NOT_CHECKED}
-    unchecked = [
-        c
-        for c in Criterion
-        if c in rubric.must_check and c not in failing and (outcomes[c] is Outcome.NOT_CHECKED or c in open_questions)
-    ]
+    unchecked = [c for c in unanswered(findings, rubric) if c not in failing]
     parts = []
     if failing:
         parts.append("failed: " + ", ".join(failing))

@@ -11,10 +11,11 @@ Knows nothing of models, providers or the media store.
 from __future__ import annotations
 
 from zirelia.pictures.crops import aspect_buckets, bucket_for, crop_box
-from zirelia.pictures.forms import accepted_form, encode_png, from_floats, prepare_start, refuse_flat
+from zirelia.pictures.forms import accepted_form, bare_jpeg, encode_png, from_floats, prepare_start, refuse_flat
 from zirelia.pictures.reading import (
     MAX_BYTES,
     MAX_PIXELS,
+    MAX_STORED,
     MEDIA_TYPES,
     MIN_SIDE,
     load_picture,
@@ -25,10 +26,12 @@ from zirelia.pictures.reading import (
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "MAX_STORED",
     "MEDIA_TYPES",
     "MIN_SIDE",
     "accepted_form",
     "aspect_buckets",
+    "bare_jpeg",
     "bucket_for",
     "crop_box",
     "encode_png",

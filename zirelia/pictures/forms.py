@@ -2,6 +2,7 @@
 
     start = prepare_start(jpeg_from_a_phone, width=1024, height=1024)   # RGB, upright, covers the size
     data, media_type = accepted_form(webp_from_a_provider, what="it")   # PNG or JPEG, verified
+    seen = bare_jpeg(stored, what="the picture")                        # pixels and not a word beside them
 
 Knows nothing of models, providers or the media store.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from zirelia.errors import MediaError
-from zirelia.pictures.reading import MEDIA_TYPES, MIN_SIDE, open_picture, upright_rgb
+from zirelia.pictures.reading import MAX_STORED, MEDIA_TYPES, MIN_SIDE, open_picture, upright_rgb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _FLAT = 2
 """A picture whose brightest and darkest values (0-255) differ by no more than this shows nothing."""
+_BARE_QUALITY = 92
 
 
 def prepare_start(data: bytes, *, width: int, height: int) -> Image.Image:
@@ -40,6 +42,17 @@ def encode_png(image: Image.Image) -> bytes:
     """The same pixels give the same bytes: no times, no metadata."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def bare_jpeg(data: bytes, *, what: str) -> bytes:
+    """What people see of an encoded picture, for a model that is shown it: upright, opaque, and without any metadata, which
+    may hold orders to the model.
+
+    Raises MediaError.
+    """
+    buffer = io.BytesIO()
+    upright_rgb(open_picture(data, what=what, max_bytes=MAX_STORED)).save(buffer, "JPEG", quality=_BARE_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

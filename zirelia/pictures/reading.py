@@ -23,6 +23,8 @@ MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 """The formats that are read at all: PIL's name → media type."""
 
 MAX_BYTES = 32 * 1024 * 1024
+MAX_STORED = 2 * MAX_BYTES
+"""Bytes of a picture that the media store has taken."""
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 32
 

@@ -9,7 +9,7 @@ Each method is one transaction of its own, so that the panel's worker threads ma
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import selectinload
 
 from zirelia.domain.calibration import Calibration
@@ -34,7 +34,9 @@ class CriticTables:
     def keep_calibration(self, key: str, persona: str, calibration: Calibration) -> None:
         """Stores or replaces it."""
         with self._database.writing() as session:
-            session.merge(CalibrationRow(id=key, persona=persona, embedder=calibration.embedder, body=calibration))
+            # not merged: that would read what is replaced, which may be damaged
+            session.execute(delete(CalibrationRow).where(CalibrationRow.id == key))
+            session.add(CalibrationRow(id=key, persona=persona, embedder=calibration.embedder, body=calibration))
 
     def calibrations(self, persona: str) -> tuple[Calibration, ...]:
         """All that were ever measured of the persona, in order of their embedders."""

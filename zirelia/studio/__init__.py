@@ -217,6 +217,7 @@ class Studio:
             vision=self.vision,
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
+            memory=self.store,
         )
 
     def panel(self, kind: Kind, *, vision: bool = True) -> CriticPanel:
@@ -229,10 +230,14 @@ class Studio:
             from zirelia.critic.panel import CriticPanel
 
             asked = instruments.offline(self.settings, kind, memory=self.store if vision else None)
+            warm_up = {one.name: instruments.WARM_UP_SECONDS for one in asked if isinstance(one, instruments.Deferred)}
+            limits, prices = {}, {}
             if vision and self.vision is not None:
-                asked.append(instruments.vision(self.settings, self.vision, memory=self.store))
-            limits = {"vision": instruments.VISION_SECONDS} if vision and self.vision is not None else {}
-            self._panels[kind, vision] = CriticPanel(asked, time_limits=limits)
+                eyes = instruments.vision(self.settings, self.vision, memory=self.store)
+                asked.append(eyes)
+                limits[eyes.name] = instruments.VISION_SECONDS
+                prices[eyes.name] = adapters.vision_estimate_usd(self.settings, self.choices["vision"])
+            self._panels[kind, vision] = CriticPanel(asked, time_limits=limits, warm_up=warm_up, unanswered_usd=prices)
         return self._panels[kind, vision]
 
     def identity(self, persona: Persona, *, afresh: bool = False) -> Deferred:

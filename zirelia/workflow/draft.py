@@ -2,7 +2,8 @@
 
     post = draft(kit, subject, post)      # drafted, stored
 
-A draft that breaks a rule is asked for again with what is wrong, at most twice; then the post is held, not posted half-right.
+A draft that breaks a rule, or that the chat model finds a claim in, is asked for again with what is wrong, at most twice; then
+the post is held, not posted half-right.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ from zirelia.domain.post import Brief, Draft, Post, PostState, move
 from zirelia.domain.prompt import place
 from zirelia.domain.text import instructions
 from zirelia.domain.text_length import length
+from zirelia.domain.text_remark import ChannelLimits, together
 from zirelia.errors import BadAnswer, ConfigurationError
 from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
-from zirelia.workflow.wording import judge_text, limits_of, measures
+from zirelia.workflow.text_critic import ask_critic
+from zirelia.workflow.wording import Measures, judge_text, limits_of, measures
 
 REWRITES = 2
 ROUNDS = 1 + REWRITES
 NEAR = 0.7
 """Similarity to the brief above which nearer is not better, in cosine."""
-DEFAULT_CAPTION_LIMIT = 2200
+LEAST_CAPTION, DEFAULT_CAPTION_LIMIT = 40, 2200
+MOST_HASHTAGS, NEW_HASHTAGS, A_HASHTAG = 8, 5, "x" * 12
+"""Hashtags of a draft, those among them that the writer adds, and one of usual length for when none has been seen."""
+LATELY = 3
 
 
 def draft(kit: Kit, subject: Subject, post: Post) -> Post:
@@ -38,7 +44,7 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
         raise ConfigurationError(f"post {post.id} has no brief to write about")
     known = measures(kit, persona, post)
     recent = tuple(other.caption for other in known.recent)
-    limit = _caption_limit(kit, persona, post)
+    tags = usual_hashtags(persona, known.recent)
     kit.watcher.step("draft")
     kept: list[Draft] = []
     complaints: tuple[str, ...] = ()
@@ -46,6 +52,7 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
         for candidate in range(kit.candidates):
             turn = round_number * kit.candidates + candidate + 1
             try:
+                limit = caption_limit(limits_of(kit, persona), tags, post.disclosure)
                 written, raw = _write(kit, persona, post, brief, complaints, limit, turn)
             except BadAnswer as error:
                 # one of several drafts that misses its form is one draft fewer; the only one is the model's failure
@@ -53,10 +60,11 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
                     raise
                 complaints, raw = (error.message,), error.raw
                 continue
-            remarks = judge_text(kit, persona, post, written, known=known)
-            found = instructions(remarks)
+            tags = written.hashtags
+            judged = _judged(kit, persona, post, written, known, turn)
+            found = instructions(judged.remarks)
             if not found:
-                kept.append(written.model_copy(update={"remarks": remarks}))
+                kept.append(judged)
             else:
                 complaints = found
             kit.watcher.progress(turn / (ROUNDS * kit.candidates), f"draft {turn}")
@@ -66,11 +74,21 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
         kit.watcher.note("; ".join(complaints) + again)
     if not kept:
         raise BadAnswer("no draft kept the rules: " + "; ".join(complaints), provider=kit.chat.facts().backend, raw=raw)
-    best = _best(kit, kept, brief, recent)
-    drafted = post.model_copy(update={"draft": best})
-    drafted, event = move(drafted, PostState.DRAFTED, at=kit.now(), actor="drafter")
+    return _stored(kit, post, _best(kit, kept, brief, recent))
+
+
+def _judged(kit: Kit, persona: Persona, post: Post, written: Draft, known: Measures, turn: int) -> Draft:
+    """With its remarks. The chat model is only asked about what keeps the rules: it costs, and they do not."""
+    remarks = judge_text(kit, persona, post, written, known=known)
+    if not instructions(remarks):
+        remarks = together(ask_critic(kit, persona, post, written, turn=turn), remarks)
+    return written.model_copy(update={"remarks": remarks})
+
+
+def _stored(kit: Kit, post: Post, draft: Draft) -> Post:
+    drafted, event = move(post.model_copy(update={"draft": draft}), PostState.DRAFTED, at=kit.now(), actor="drafter")
     kit.store.save_post(drafted, expected_version=post.version, events=[event])
-    kit.watcher.done(best.caption.splitlines()[0][:80])
+    kit.watcher.done(draft.caption.splitlines()[0][:80])
     return drafted
 
 
@@ -104,7 +122,7 @@ def _write(
     answer = ask(kit, post, "drafter", request, DraftAnswer, turn=turn)
     tags = [*persona.voice.hashtags, *answer.value.hashtags]
     unique = {tag.lower(): tag for tag in reversed(tags)}
-    hashtags = tuple(dict.fromkeys(unique[tag.lower()] for tag in tags))[:8]
+    hashtags = tuple(dict.fromkeys(unique[tag.lower()] for tag in tags))[:MOST_HASHTAGS]
     return Draft(
         caption=answer.value.caption, hashtags=hashtags, alt_text=answer.value.alt_text, voice=answer.model
     ), answer.raw
@@ -148,8 +166,22 @@ def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]
     return drafts[int(scores.argmax())]
 
 
-def _caption_limit(kit: Kit, persona: Persona, post: Post) -> int:
-    """What is left for the caption on the tightest channel, after hashtags and the disclosure line."""
-    limits = limits_of(kit, persona)
-    reserved = max([len(post.disclosure or ""), *(length(post.disclosure or "", one.counts) for one in limits)]) + 120
-    return max(80, min([*(one.caption for one in limits), DEFAULT_CAPTION_LIMIT]) - reserved)
+def usual_hashtags(persona: Persona, recent: Sequence[Draft]) -> tuple[str, ...]:
+    """The hashtags that a draft will have, as far as one can know before it is written: the longest ones of her last posts,
+    else her own and as many more as the writer is asked for.
+
+    recent: newest first.
+    """
+    own = persona.voice.hashtags
+    lately = [one.hashtags for one in recent[:LATELY] if one.hashtags]
+    more = min(NEW_HASHTAGS, MOST_HASHTAGS - len(own))
+    return max(lately, key=lambda tags: len("".join(tags)) + 2 * len(tags), default=(*own, *[A_HASHTAG] * max(more, 0)))
+
+
+def caption_limit(limits: Sequence[ChannelLimits], hashtags: Sequence[str], disclosure: str | None) -> int:
+    """What is left for the caption on the tightest channel, in that channel's unit, beside these hashtags and the disclosure
+    line; never less than a draft must have.
+    """
+    beside = Draft(caption=".", hashtags=tuple(hashtags), alt_text=".").for_reader(disclosure)
+    left = [one.caption - length(beside, one.counts) + length(".", one.counts) for one in limits]
+    return max(LEAST_CAPTION, min([*left, DEFAULT_CAPTION_LIMIT]))

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Protocol
 from zirelia.definitions.agents import Agent
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Persona
-from zirelia.ports import Channel, Chat, Embedder, ImageMaker, LanguageIdentifier, Media, Panel, Sealer, Store, Watcher
+from zirelia.ports import (
+    Channel,
+    Chat,
+    CriticMemory,
+    Embedder,
+    ImageMaker,
+    LanguageIdentifier,
+    Media,
+    Panel,
+    Sealer,
+    Store,
+    Watcher,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,6 +79,7 @@ class Kit:
     vision_estimate_usd: what judging one picture may cost at most.
     identifier: tells the language of a draft; without one that is not checked.
     chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
+    memory: keeps what the text critic was answered, so that a turn that is resumed does not pay for it again.
     """
 
     store: Store
@@ -89,6 +102,7 @@ class Kit:
     image_steps: int | None = None
     vision: Chat | None = None
     vision_estimate_usd: float = 0.0
+    memory: CriticMemory | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= MAX_ATTEMPTS:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from zirelia.domain.post import Post
+from zirelia.domain.repairs import mends
 from zirelia.domain.shot import Attempt
 from zirelia.domain.value import Value
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Rubric, Verdict, fold, outcome_of
-from zirelia.errors import ConfigurationError, NotFound
+from zirelia.errors import NotFound
 from zirelia.ports import Exhibit, Media, Store
 from zirelia.workflow.kit import Subject
-from zirelia.workflow.shoot import RECENT_PICTURES, decoded
+from zirelia.workflow.shoot import RECENT_PICTURES, decoded, exhibited
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,20 +94,8 @@ def replay(
     """
     post = desk.store.get_post(post_id)
     one = _attempt(post, attempt)
-    if post.brief is None:
-        raise ConfigurationError(f"post {post_id} has no brief to judge its picture by")
     rules = rubric or subject.persona.rubric
-    fresh = desk.panel.examine(
-        Exhibit(
-            image=decoded(desk.media.read(one.image)),
-            shot=one.shot,
-            brief=post.brief,
-            persona=subject.persona,
-            prompt=one.provenance.prompt,
-            references=subject.references,
-            recent=_recent_then(desk, post, one),
-        )
-    )
+    fresh = desk.panel.examine(exhibited(desk.media, subject, post, one, recent=_recent_then(desk, post, one)))
     stored = one.verdict.findings if one.verdict else ()
     renewed = desk.panel.instruments | {desk.panel.name} | {finding.instrument for finding in fresh}
     kept = tuple(finding for finding in stored if finding.instrument not in renewed)
@@ -114,6 +103,7 @@ def replay(
     # the panel misses instruments whose findings are remembered
     findings = (*(f for f in fresh if f.instrument != desk.panel.name or f.criterion not in answered), *kept)
     after = fold(findings, rules)
+    after = after.model_copy(update={"mends": mends(one.repairs, after)})
     return Replay(
         post_id=post_id,
         attempt=one.number,

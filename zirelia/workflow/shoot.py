@@ -8,18 +8,19 @@ it stopped and pays for nothing twice.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict
 
 from zirelia.domain.box import Box
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.repairs import may_retry, mends
 from zirelia.domain.shot import Attempt, Shot
-from zirelia.domain.verdict import Finding, Outcome, Repair, fold
-from zirelia.errors import ConfigurationError, ProviderError
-from zirelia.ports import Exhibit
-from zirelia.workflow.accounts import Call, counted
+from zirelia.domain.verdict import Finding, Repair, fold
+from zirelia.errors import BudgetExceeded, ConfigurationError, MediaError, ProviderError
+from zirelia.pictures import MAX_STORED, open_picture, upright_rgb
+from zirelia.ports import Exhibit, Media
+from zirelia.workflow.accounts import Call, counted, settle_kept
 from zirelia.workflow.attempt_rounds import begun
 from zirelia.workflow.attempts import Try, next_try
 from zirelia.workflow.describe import describe, shot_in_words
@@ -37,6 +38,7 @@ _ACTOR = "studio"
 
 def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
     """Runs the attempts of this round and moves the post on. Raises what the image backend raises."""
+    settle_kept(kit, post, {f"image/{attempt.number}": attempt.provenance.cost_usd for attempt in post.attempts})
     notes = notes_for(kit, post)
     post, first = begun(kit, post)
     made = [attempt for attempt in post.attempts if attempt.number >= first]
@@ -47,7 +49,7 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
         directed = post.model_copy(update={"shot": shot, "draft": draft, "version": post.version + 1, "updated": kit.now()})
         kit.store.save_post(directed, expected_version=post.version)
         post = directed
-    while not _finished(kit, made):
+    while not _finished(kit, subject, made):
         if made and made[-1].verdict is None:
             attempt = made.pop()  # a crash took its verdict
         else:
@@ -59,12 +61,12 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
     return _choose(kit, subject, post, made)
 
 
-def _finished(kit: Kit, made: Sequence[Attempt]) -> bool:
+def _finished(kit: Kit, subject: Subject, made: Sequence[Attempt]) -> bool:
     last = made[-1].verdict if made else None
     if last is None:
         return False
     applied = [repair for attempt in made for repair in attempt.repairs]
-    return len(made) >= kit.attempts or not may_retry(last, applied)
+    return len(made) >= kit.attempts or not may_retry(last, applied, subject.persona.rubric)
 
 
 def _attempt(kit: Kit, subject: Subject, post: Post, shot: Shot, made: Sequence[Attempt], notes: tuple[Repair, ...]) -> Attempt:
@@ -124,27 +126,40 @@ def _part(kit: Kit, wanted: Try) -> _Part:
 
 
 def critique(kit: Kit, subject: Subject, post: Post, attempt: Attempt) -> Attempt:
-    """The attempt with its verdict. An instrument that fails leaves its criterion unchecked; it never passes anything."""
+    """The attempt with its verdict. An instrument that fails leaves its criterion unchecked; it never passes anything. Where
+    nothing is wrong but that, all are asked once more about the same picture, before another one is paid for.
+    """
+    kit.watcher.step("critic", f"attempt {attempt.number}")
+    exhibit = exhibited(kit.media, subject, post, attempt, recent=_recent(kit, post))
+    verdict = fold(_examined(kit, post, attempt.number, exhibit), subject.persona.rubric)
+    if not verdict.passed and not verdict.hold and not may_retry(verdict, (), subject.persona.rubric):
+        kit.watcher.note(f"{verdict.explanation}; asked again")
+        with suppress(BudgetExceeded):
+            again = fold(_examined(kit, post, attempt.number, exhibit), subject.persona.rubric)
+            # a second look that tells no more hides why the first one could not
+            verdict = again if again.passed or again.failed else verdict
+    verdict = verdict.model_copy(update={"mends": mends(attempt.repairs, verdict)})
+    for finding in verdict.failed:
+        kit.watcher.note(f"{finding.criterion}: {finding.explanation}")
+    (kit.watcher.done if verdict.passed else kit.watcher.failed)(verdict.explanation)
+    return attempt.model_copy(update={"verdict": verdict})
+
+
+def exhibited(
+    media: Media, subject: Subject, post: Post, attempt: Attempt, *, recent: tuple[tuple[int, Image], ...]
+) -> Exhibit:
+    """The attempt as the panel is shown it. Raises MediaError, and ConfigurationError for a post without a brief."""
     if post.brief is None:
         raise ConfigurationError(f"post {post.id} has no brief to judge its picture by")
-    kit.watcher.step("critic", f"attempt {attempt.number}")
-    exhibit = Exhibit(
-        image=decoded(kit.media.read(attempt.image)),
+    return Exhibit(
+        image=decoded(media.read(attempt.image)),
         shot=attempt.shot,
         brief=post.brief,
         persona=subject.persona,
         prompt=attempt.provenance.prompt,
         references=subject.references,
-        recent=_recent(kit, post),
+        recent=recent,
     )
-    findings = _examined(kit, post, attempt.number, exhibit)
-    verdict = fold(findings, subject.persona.rubric)
-    verdict = verdict.model_copy(update={"mends": mends(attempt.repairs, verdict)})
-    for finding in findings:
-        if finding.outcome is Outcome.FAILED:
-            kit.watcher.note(f"{finding.criterion}: {finding.explanation}")
-    (kit.watcher.done if verdict.passed else kit.watcher.failed)(verdict.explanation)
-    return attempt.model_copy(update={"verdict": verdict})
 
 
 def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Finding, ...]:
@@ -158,17 +173,19 @@ def _examined(kit: Kit, post: Post, number: int, exhibit: Exhibit) -> tuple[Find
 
 
 def _recent(kit: Kit, post: Post) -> tuple[tuple[int, Image], ...]:
-    others = kit.store.remembered(post.persona, but=post.id, limit=RECENT_PICTURES)
-    chosen = [(other.id, other.chosen_attempt) for other in others]
-    return tuple((number, decoded(kit.media.read(attempt.image))) for number, attempt in chosen if attempt is not None)
+    found = []
+    for other in kit.store.remembered(post.persona, but=post.id, limit=RECENT_PICTURES):
+        if other.chosen_attempt is not None:
+            try:
+                found.append((other.id, decoded(kit.media.read(other.chosen_attempt.image))))
+            except MediaError as error:  # one lost file must not hold every post that comes after it
+                kit.watcher.note(f"not compared with post {other.id}: {error.message}")
+    return tuple(found)
 
 
 def decoded(data: bytes) -> Image:
-    """A stored or freshly made picture as RGB pixels."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        return image.convert("RGB")
+    """A stored or freshly made picture as its readers will see it: upright, on white, in sRGB. Raises MediaError."""
+    return upright_rgb(open_picture(data, what="the picture", max_bytes=MAX_STORED))
 
 
 def _choose(kit: Kit, subject: Subject, post: Post, made: Sequence[Attempt]) -> Post:

@@ -3,7 +3,9 @@
     remarks = judge_text(kit, subject.persona, post, draft)
     draft = judge_edit(kit, subject.persona, post, draft)     # with its remarks; refuses what no channel takes
 
-Changes nothing. Knows no model; an identifier of languages and an embedder are asked when there are any.
+Changes nothing and pays for nothing: the chat model is asked by `workflow.text_critic`, once, when the text is written. What
+it said stays with the text while caption and hashtags do. An identifier of languages and an embedder are asked when there are
+any.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from zirelia.domain.claims import leaning
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Draft, Post, PostState
 from zirelia.domain.text import Measured, criticise, failed, instructions, sentences
-from zirelia.domain.text_remark import HARD, ChannelLimits, Remark, TextCriterion
+from zirelia.domain.text_remark import HARD, ChannelLimits, Remark, TextCriterion, by_critic, by_phrases_only, together
 from zirelia.domain.verdict import Outcome
 from zirelia.domain.voice import Sound, drift
 from zirelia.domain.voice_style import style
@@ -26,6 +28,8 @@ from zirelia.errors import ConfigurationError, IllegalTransition, ProviderError
 from zirelia.workflow.kit import Kit
 
 RECENT_TEXTS = 30
+OF_ALT_TEXT = frozenset({TextCriterion.ALT_TEXT, TextCriterion.BOUNDARIES, TextCriterion.CLAIMS})
+"""What an alt text can break. The rest is judged when the caption is written: posts that came since must not hold it."""
 HERS = frozenset({PostState.APPROVED, PostState.PUBLISHING, PostState.PUBLISHED})
 
 
@@ -80,12 +84,19 @@ def judge_text(
 
 
 def judge_edit(kit: Kit, persona: Persona, post: Post, draft: Draft) -> Draft:
-    """A person's draft with its remarks. Raises IllegalTransition for what a channel would refuse; the rest only warns."""
+    """A person's draft with its remarks, by rules alone: a change of the caption or the hashtags is shown to no chat model, and
+    says so. Raises IllegalTransition for what a channel would refuse; the rest only warns.
+    """
     remarks = judge_text(kit, persona, post, draft)
     refused = [remark.explanation for remark in failed(remarks) if remark.criterion in HARD]
     if refused:
         raise IllegalTransition(f"post {post.id} cannot say that: {'; '.join(refused)}", hint="shorten it and edit again")
-    return draft.model_copy(update={"remarks": (*remarks, *_of_the_shot(post))})
+    before = post.draft
+    if before is not None and (before.caption, before.hashtags) == (draft.caption, draft.hashtags):
+        opinion = by_critic(before.remarks)
+    else:
+        opinion = (by_phrases_only("a person's own words are not sent to the chat model"),)
+    return draft.model_copy(update={"remarks": (*together(opinion, remarks), *_of_the_shot(post))})
 
 
 def with_alt_text(kit: Kit, persona: Persona, post: Post, alt_texts: Sequence[str]) -> tuple[Draft, tuple[str, ...]]:
@@ -99,8 +110,11 @@ def with_alt_text(kit: Kit, persona: Persona, post: Post, alt_texts: Sequence[st
     for alt_text in alt_texts:
         described = post.draft.model_copy(update={"alt_text": alt_text})
         remarks = judge_text(kit, persona, post, described, known=known)
-        broken = tuple(told for told in instructions(remarks) if told not in before)
-        judged = described.model_copy(update={"remarks": (*remarks, *_of_the_shot(post))})
+        said = instructions(remark for remark in remarks if remark.criterion in OF_ALT_TEXT)
+        broken = tuple(told for told in said if told not in before)
+        judged = described.model_copy(
+            update={"remarks": (*together(by_critic(post.draft.remarks), remarks), *_of_the_shot(post))}
+        )
         if not broken:
             break
         kit.watcher.note(f"alt text: {'; '.join(broken)}")
@@ -142,7 +156,7 @@ def _measured(kit: Kit, persona: Persona, draft: Draft, known: Measures) -> Meas
     return Measured(
         language=kit.identifier.identify(draft.caption) if kit.identifier else None,
         # a tiny model has no voice to keep: it is shown, and sends nothing back
-        voice=voice.model_copy(update={"advisory": kit.short_voice}),
+        voice=voice.model_copy(update={"advisory": kit.short_voice and voice.outcome is Outcome.FAILED}),
         likeness=tuple(sum(map(mul, caption[0], one)) for one in past),
         suspect=tuple((sentence, lean) for sentence, lean in zip(said, leans, strict=True) if lean > 0),
     )

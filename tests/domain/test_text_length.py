@@ -1,0 +1,78 @@
+"""Lengths as X counts them: twitter-text's own cases of lengths, and what a caption may hold."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zirelia.domain.text_length import length
+
+CASES = [
+    ("", 0),
+    ("This is a test.", 15),
+    ("http://test.com", 23),
+    ("HTTPS://test.com", 23),
+    ("test.com", 23),
+    ("Test https://test.com test https://test.com test.com test", 86),
+    ("https://example.com/path/to/resource?search=foo&lang=en", 23),
+    ("example.com/path/to/a/resource?search=foo", 23),
+    ("Read it: https://example.com/a. Then rest.", 9 + 23 + 12),
+    ("(https://example.com)", 25),
+    ("http://☃.net/", 23),
+    ("https://t.co/abcのテキスト", 23 + 10),
+    ("日本語example.comです", 6 + 23 + 4),
+    ("foo.co.jp/a", 23),
+    # no links: an address, a hashtag, a number, an abbreviation, a name without an ending
+    ("me@example.com", 14),
+    ("#tag.com", 8),
+    ("3.5 km", 6),
+    ("e.g. this", 9),
+    ("http://localhost/x", 18),
+    # may be links: the higher count
+    ("foo.jp", 23),
+    ("On the tram.The end", 7 + 23 + 4),
+    ("a-host-name-that-is-long.example", 32),
+    # emoji are two, whatever they are made of
+    ("H\U0001f431☺", 5),
+    ("👩‍🚀 go", 5),
+    ("👨‍👩‍👧‍👦", 2),
+    ("👍🏽👍", 4),
+    ("🇵🇹", 2),
+    ("1️⃣", 2),
+    ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", 2),
+    ("❤️", 2),
+    ("☺\ufe0e", 4),
+    ("© ™", 4),
+    ("©️", 2),
+    # scripts and marks
+    ("저찀쯿쿿", 8),
+    ("日本語", 6),
+    ("Привет", 6),
+    ("שלום", 4),
+    ("\U00010000\U0010ffff", 4),
+    ("cafe\u0301 café", 9),
+    ("“So” — ‘it’ …", 14),
+    ("a\nb", 3),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_x_counts(text: str, expected: int) -> None:
+    assert length(text, "x-weighted") == expected
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_count(text: str) -> None:
+    assert 0 <= length(text, "x-weighted") <= 23 * max(1, len(text)) + 2
+
+
+@given(st.lists(st.sampled_from(["http://", "a.", "a-", "_", "com", "/", "(", "👩\u200d", ".", "é"]), max_size=40))
+def test_pieces_of_links_are_counted(pieces: list[str]) -> None:
+    assert length("".join(pieces), "x-weighted") >= 0
+
+
+def test_a_long_text_is_counted_in_time() -> None:
+    """Each of these would take minutes with a pattern that goes back and forth."""
+    for piece in ("a.", "a-", "http://", "a_", "👩\u200d", "https://x.co/("):
+        assert length(piece * 20_000, "x-weighted") > 0
