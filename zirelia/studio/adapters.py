@@ -48,6 +48,8 @@ _VISION_QUESTIONS = 26
 IMPOSTORS = 120
 RELIABLE = 0.95
 """Share of unseen pictures that an attribute head must read rightly before it may judge."""
+MISREAD = frozenset({"earrings"})
+"""Heads that read drawings well and generated pictures badly: of 60, which all show hoops, this one denied 39."""
 
 
 def chat(settings: Settings, choice: Choice) -> LangChainChat:
@@ -288,6 +290,7 @@ def looks_bank() -> tuple[LooksEncoder, dict[str, tuple[str, ...]], NDArray[np.f
     strangers = [render(character, random_shot(draw), 96) for character in people]
     # a head that misreads its own world too often would send good pictures back
     heads = {head: tuple(words) for head, words in encoder.heads.items() if encoder.calibration.accuracy[head] >= RELIABLE}
+    heads = {head: words for head, words in heads.items() if head not in MISREAD}
     return encoder, heads, encoder.embed(strangers), sha256_of(looks_path())[:12]
 
 
