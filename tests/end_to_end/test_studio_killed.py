@@ -75,7 +75,7 @@ class Provider(ReplicateServer):
         return body
 
     def answer(self, request: Request) -> Reply:
-        place, _ = self._route(request)
+        place, _ = self.route(request)
         if self._moment is None or self._moment[0] != place:
             return self._answered(request, place)
         _, count, after, kill = self._moment

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from zirelia.domain.post import TRANSITIONS, Draft, Event, Post, PostState, move
+from zirelia.domain.value import printable
 from zirelia.errors import Conflict, IllegalTransition, StoreError
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
@@ -76,7 +77,7 @@ class Life(RuleBasedStateMachine):
         if allowed:
             self.change_state(draw.draw(st.sampled_from(allowed)), "a reason")
 
-    @rule(caption=st.text(min_size=1, max_size=30).filter(lambda text: bool(text.strip()) and "\0" not in text))
+    @rule(caption=st.text(min_size=1, max_size=30).filter(lambda text: bool(printable(text).strip())))
     def write(self, caption: str) -> None:
         draft = Draft(caption=caption, alt_text="a picture")
         edited = self.post.model_copy(update={"draft": draft, "version": self.post.version + 1})
