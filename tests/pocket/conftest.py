@@ -41,4 +41,5 @@ def micro() -> Recipe:
         base=short(2),
         looks=short(4),
         threads=1,
+        lessons=24,
     )

@@ -21,6 +21,7 @@ from zirelia.errors import ConfigurationError
 from zirelia.pocket import weights
 from zirelia.pocket.build import build
 from zirelia.pocket.flux import load_pipeline, paint
+from zirelia.pocket.looks import LooksEncoder
 from zirelia.pocket.progress import Progress
 from zirelia.pocket.recipe import Recipe
 
@@ -57,6 +58,11 @@ def test_a_build_leaves_a_sealed_pipeline_that_paints(whole: Path, micro: Recipe
     first, second = (paint(pipeline, ["a woman"], [3], size=micro.size, length=micro.t5_length) for _ in range(2))
     assert first[0].size == (micro.size, micro.size)
     assert first[0].tobytes() == second[0].tobytes()
+
+
+def test_a_built_encoder_reads_whether_the_head_is_cut_off(whole: Path) -> None:
+    encoder = LooksEncoder.load(whole / "looks.safetensors")
+    assert encoder.heads["head"] == ("whole", "cut")
 
 
 def test_the_shipped_weights_are_half_precision(whole: Path) -> None:

@@ -37,7 +37,7 @@ def build(
     init: Path | None = None,
     progress: Report = silent,
 ) -> Path:
-    """Run the stages that are not done yet and return `out`: base/, looks.safetensors, looks.json, manifest.json."""
+    """Run the stages that are not done yet and return `out`: base/, looks and composition (.safetensors, .json), manifest."""
     if unknown := set(stages) - set(STAGES):
         raise ConfigurationError(f"no such stage: {', '.join(sorted(unknown))}", hint=f"stages: {', '.join(STAGES)}")
     work.mkdir(parents=True, exist_ok=True)
@@ -108,13 +108,19 @@ class _Bench:
             np.save(part, latents.half().numpy())
 
     def looks(self) -> None:
+        from zirelia.pocket.composition import SEED, learn_composition
+        from zirelia.pocket.looks import LooksEncoder
         from zirelia.pocket.looks_training import gallery_of, train_looks
 
-        if (self.out / "looks.json").exists():
-            return
-        gallery = gallery_of(self.recipe, self.work)
-        encoder = train_looks(self.recipe, gallery, self.work, report=self.progress)
-        encoder.save(self.out / "looks.safetensors", self.recipe.looks_widths)
+        if not (self.out / "looks.json").exists():
+            gallery = gallery_of(self.recipe, self.work)
+            trained = train_looks(self.recipe, gallery, self.work, report=self.progress)
+            trained.save(self.out / "looks.safetensors", self.recipe.looks_widths)
+        if not (self.out / "composition.json").exists():
+            # of the encoder as it was written, because the probe reads what is loaded from there
+            features = LooksEncoder.load(self.out / "looks.safetensors").features
+            probe = learn_composition(features, pictures=self.recipe.lessons, seed=SEED)
+            probe.save(self.out / "composition.safetensors")
 
     def base(self) -> None:
         import numpy as np

@@ -1,11 +1,11 @@
 """A probe on the looks encoder's features: is the whole head in the picture, or is it cut off at the upper edge?
 
-    probe = learn_composition(features_of, people=900, seed=501)
+    probe = learn_composition(encoder.features, pictures=2400, seed=SEED)
     probe.save(weights / "composition.safetensors")
     probe.attributes(features)[0]        # ('cut', 0.99)
 
 One linear layer over the features of the frozen body, so that identity and the other heads stay bit for bit what they were.
-`python -m zirelia.pocket.composition FOLDER` learns it for the encoder in a folder. It knows drawings only.
+`zirelia pocket build` learns it after the encoder. It knows drawings only.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ DECAY = 3e-3
 STEPS = 150
 UNSEEN = 300
 """Pictures, drawn with another seed, by which the accuracy is measured."""
+SEED = 501
 
 Features = Callable[[Sequence[Image.Image]], "Tensor"]
 """What the frozen body sees in each picture, shape [pictures, features]."""
@@ -148,22 +149,3 @@ def _moved_up(image: Image.Image, share: float, rng: random.Random) -> Image.Ima
     lower = (0.0, share, 1.0, 1.0) if left is None else (left, share, left + 1 - share, 1.0)
     box = tuple(edge * SIDE for edge in lower)
     return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(box[0], box[1], box[2], box[3]))
-
-
-def main() -> None:
-    """Learns the probe for the encoder in the folder that is named, and writes it and the folder's manifest."""
-    import sys
-
-    from zirelia.pocket.looks import LooksEncoder
-    from zirelia.pocket.weights import seal
-
-    folder = Path(sys.argv[1])
-    encoder = LooksEncoder.load(folder / "looks.safetensors")
-    learn_composition(encoder.features, pictures=LESSONS, seed=SEED).save(folder / "composition.safetensors")
-    seal(folder)
-
-
-LESSONS, SEED = 2400, 501
-
-if __name__ == "__main__":
-    main()

@@ -69,6 +69,8 @@ class Recipe:
     base: Schedule
     looks: Schedule
     threads: int | None = None
+    # drawings that teach whether a head is cut off
+    lessons: int = 2400
 
     @property
     def grid(self) -> int:
