@@ -327,7 +327,8 @@ def assert_paid_once(home: Home, calm: Home) -> None:
     pictures = [row for row in rows if row.role == "image"]
     assert sorted(row.external_id for row in pictures) == sorted(one["id"] for one in home.provider.predictions)
     assert sum(row.charged_usd for row in rows) == pytest.approx(PRICE * home.provider.paid)
-    assert [(row.role, row.charged_usd) for row in rows if row not in pictures] in ([], [("train", 0.0)])
+    # a kill after the last step leaves a closed row; the start that then finds nothing to train has one of its own
+    assert {(row.role, row.charged_usd) for row in rows if row not in pictures} <= {("train", 0.0)}
 
 
 # ---- training
