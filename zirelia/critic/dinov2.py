@@ -19,6 +19,7 @@ import numpy as np
 
 from zirelia.critic.calibration import calibrate, centroid
 from zirelia.critic.checkpoints import Source, load
+from zirelia.critic.kept import Kept
 from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair
 from zirelia.domain.verdict import Criterion, Finding, Outcome
@@ -121,8 +122,7 @@ class DinoInstrument:
         self._memory = memory
         self._strangers = strangers
         self._impostors: NDArray[np.float32] | None = None
-        self._known: dict[str, tuple[NDArray[np.float32], Calibration]] = {}
-        self._learning = threading.Lock()
+        self._known: Kept[tuple[NDArray[np.float32], Calibration]] = Kept(KEPT_CALIBRATIONS)
 
     def calibration(self, exhibit: Exhibit) -> Calibration:
         """The measured line for this persona's references. Raises ValueError without references."""
@@ -155,14 +155,12 @@ class DinoInstrument:
 
     def _learn(self, exhibit: Exhibit) -> tuple[NDArray[np.float32], Calibration]:
         """Measures the references once, and again when they change."""
-        key = fingerprint(exhibit.references)
-        with self._learning:
-            if key not in self._known:
-                while len(self._known) >= KEPT_CALIBRATIONS:
-                    self._known.pop(next(iter(self._known)))
-                own = self._encoder.embed(exhibit.references)
-                self._known[key] = (centroid(own), self._line(exhibit, own))
-            return self._known[key]
+
+        def measured() -> tuple[NDArray[np.float32], Calibration]:
+            own = self._encoder.embed(exhibit.references)
+            return centroid(own), self._line(exhibit, own)
+
+        return self._known.get(fingerprint(exhibit.references), measured)
 
     def _line(self, exhibit: Exhibit, own: NDArray[np.float32]) -> Calibration:
         parts = (self._encoder.embedder, fingerprint(exhibit.references), fingerprint(self._strangers))

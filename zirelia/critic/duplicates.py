@@ -9,13 +9,13 @@ and measures, so that another shot in the same scene stays new. It does not know
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zirelia.critic.kept import Kept
 from zirelia.critic.overlay import Overlay, misfit_of, overlay
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
 from zirelia.ports import Exhibit
@@ -56,8 +56,7 @@ class DuplicatesInstrument:
         if not distance > 0:
             raise ValueError(f"the distance of a duplicate is above 0, not {distance}")
         self._distance = distance
-        self._traces: dict[bytes, _Trace] = {}
-        self._tracing = threading.Lock()
+        self._traces: Kept[_Trace] = Kept(KEPT_TRACES)
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """One NOVELTY finding, which names the nearest recent post."""
@@ -79,12 +78,7 @@ class DuplicatesInstrument:
     def _remembered(self, image: Image) -> _Trace:
         """The trace of a recent picture, which comes again with every attempt and every post."""
         key = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.mode}{image.size}".encode()).digest()
-        with self._tracing:
-            if key not in self._traces:
-                while len(self._traces) >= KEPT_TRACES:
-                    self._traces.pop(next(iter(self._traces)))
-                self._traces[key] = _trace(image)
-            return self._traces[key]
+        return self._traces.get(key, lambda: _trace(image))
 
     def _finding(self, outcome: Outcome, seen: str, score: float | None) -> Finding:
         return Finding(

@@ -43,7 +43,7 @@ class Impostors:
         self, reader: FaceReader, *, strangers: Sequence[Path] = (), personas: Mapping[str, Sequence[Path]] | None = None
     ) -> None:
         self._reader = reader
-        self._paths = {"": _pictures(strangers), **{name: _pictures(paths) for name, paths in (personas or {}).items()}}
+        self._paths = {"": pictures_at(strangers), **{name: pictures_at(paths) for name, paths in (personas or {}).items()}}
         self._faces: dict[str, tuple[NDArray[np.float32], ...]] = {}
         self._hashes: dict[str, str] = {}
         self._reading = threading.Lock()
@@ -75,7 +75,8 @@ class Impostors:
         return self._faces[name]
 
 
-def _pictures(paths: Sequence[Path]) -> tuple[Path, ...]:
+def pictures_at(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The pictures that are named, and those in the folders that are named. Raises ConfigurationError for neither."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():

@@ -12,7 +12,6 @@ does not know the encoder behind the protocol; photographs need other instrument
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from zirelia.critic.calibration import calibrate, centroid, is_cosine
+from zirelia.critic.kept import Kept
 from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair, look_repair
 from zirelia.critic.words import Heads, known_word, wanted_traits
@@ -115,8 +115,7 @@ class LooksInstrument:
         self._sure = sure
         self._embedder = embedder
         self._memory = memory
-        self._known: dict[str, _Known] = {}
-        self._learning = threading.Lock()
+        self._known: Kept[_Known] = Kept(KEPT_CALIBRATIONS)
 
     def calibration(self, exhibit: Exhibit) -> Calibration:
         """The measured line for this persona's references. Raises ValueError without references."""
@@ -259,16 +258,14 @@ class LooksInstrument:
 
     def _learn(self, exhibit: Exhibit) -> _Known:
         """Learns the references once; again when they, or the look that they are compared with, change."""
-        key = exhibit.persona.look.model_dump_json() + fingerprint(exhibit.references)
-        with self._learning:
-            if key not in self._known:
-                while len(self._known) >= KEPT_CALIBRATIONS:
-                    self._known.pop(next(iter(self._known)))
-                own = self._encoder.embed(exhibit.references)
-                read = self._encoder.attributes(exhibit.references)
-                line = self._calibrated(exhibit, own)
-                self._known[key] = _Known(centroid(own), line, self._certainties(exhibit, read), self._constants(read))
-            return self._known[key]
+
+        def learnt() -> _Known:
+            own = self._encoder.embed(exhibit.references)
+            read = self._encoder.attributes(exhibit.references)
+            line = self._calibrated(exhibit, own)
+            return _Known(centroid(own), line, self._certainties(exhibit, read), self._constants(read))
+
+        return self._known.get(exhibit.persona.look.model_dump_json() + fingerprint(exhibit.references), learnt)
 
     def _calibrated(self, exhibit: Exhibit, own: NDArray[np.float32]) -> Calibration:
         """The kept calibration of these embeddings among these impostors, or a new one, which is kept."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import numpy as np
 
 from zirelia.critic.calibration import calibrate, centroid, is_cosine
 from zirelia.critic.impostors import Impostors
+from zirelia.critic.kept import Kept
 from zirelia.critic.kept_lines import fingerprint, kept_line
 from zirelia.critic.repairs import identity_repair
 from zirelia.domain.box import Box
@@ -82,8 +82,7 @@ class PhotographsInstrument:
         self._impostors = impostors
         self._memory = memory
         self._blind_beyond = blind_beyond
-        self._known: dict[str, _Known | None] = {}
-        self._learning = threading.Lock()
+        self._known: Kept[_Known | None] = Kept(KEPT_PERSONAS)
 
     def calibration(self, exhibit: Exhibit) -> Calibration | None:
         """The measured line for this persona's references; None when no face is found in any of them."""
@@ -211,13 +210,8 @@ class PhotographsInstrument:
 
     def _learn(self, exhibit: Exhibit) -> _Known | None:
         """Reads the references once; again when they change. None when no face is found in them."""
-        with self._learning:
-            key = self._key(exhibit)
-            if key not in self._known:
-                while len(self._known) >= KEPT_PERSONAS:
-                    self._known.pop(next(iter(self._known)))
-                self._known[key] = self._read(exhibit, key)
-            return self._known[key]
+        key = self._key(exhibit)
+        return self._known.get(key, lambda: self._read(exhibit, key))
 
     def _read(self, exhibit: Exhibit, key: str) -> _Known | None:
         found = [faces[0] for faces in map(self._reader.faces, exhibit.references) if faces]

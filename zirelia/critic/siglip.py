@@ -22,6 +22,7 @@ import numpy as np
 
 from zirelia.critic.checkpoints import Source, load
 from zirelia.critic.contrasts import Comparison, of_shot, of_trait
+from zirelia.critic.kept import Kept
 from zirelia.critic.kept_lines import fingerprint
 from zirelia.critic.repairs import look_repair
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
@@ -142,8 +143,7 @@ class SiglipInstrument:
             raise ValueError(f"a share is sure above 0.5 and below 1, not {sure}")
         self._matcher = matcher
         self._sure = sure
-        self._known: dict[str, dict[str, float]] = {}
-        self._learning = threading.Lock()
+        self._known: Kept[dict[str, float]] = Kept(KEPT_CALIBRATIONS)
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         return (*self._shot(exhibit), *self._look(exhibit))
@@ -222,12 +222,7 @@ class SiglipInstrument:
         if not exhibit.references or not comparisons:
             return {}
         key = exhibit.persona.look.model_dump_json() + fingerprint(exhibit.references)
-        with self._learning:
-            if key not in self._known:
-                while len(self._known) >= KEPT_CALIBRATIONS:
-                    self._known.pop(next(iter(self._known)))
-                self._known[key] = self._certainties(exhibit.references, comparisons)
-            return self._known[key]
+        return self._known.get(key, lambda: self._certainties(exhibit.references, comparisons))
 
     def _certainties(self, references: Sequence[Image], comparisons: Sequence[Comparison]) -> dict[str, float]:
         rows = self._read(references, comparisons)

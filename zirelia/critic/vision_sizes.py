@@ -21,7 +21,6 @@ from typing import Literal
 
 SMALLER_IS_FINE = 0.85
 """A picture may shrink to this share of its sides when that saves a row or a column of tiles."""
-SMALLEST_SIDE = 16
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ def _photographed() -> dict[str, list[Path]]:
 
 def _dinov2(settings: Settings, memory: CriticMemory | None) -> Instrument:
     from zirelia.critic.dinov2 import DinoEncoder, DinoInstrument
+    from zirelia.critic.impostors import pictures_at
     from zirelia.pictures import load_picture
 
     folder = settings.critic.impostors
@@ -207,7 +208,7 @@ def _dinov2(settings: Settings, memory: CriticMemory | None) -> Instrument:
             "DINOv2 needs pictures of other characters, drawn in the persona's own way, to tell her from them",
             hint="set ZIRELIA_CRITIC_IMPOSTORS to a folder with at least 20 of them",
         )
-    strangers = [load_picture(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in {".png", ".jpg", ".webp"}]
+    strangers = [load_picture(path) for path in pictures_at([folder])]
     return DinoInstrument(DinoEncoder(_source(settings, settings.critic.dinov2)), strangers=strangers, memory=memory)
 
 
