@@ -210,10 +210,13 @@ class CriticSettings(Group):
 
 
 class BudgetSettings(Group):
-    """Hard limits, retries included. A call that would go beyond them is not made."""
+    """Hard limits, retries included. A call that would go beyond them is not made, and its post is held with the reason."""
 
     month_usd: Dollars = Field(default=20.0, description="US dollars for one persona in a calendar month")
+    day_usd: Dollars | None = Field(default=None, description="US dollars for one persona on one day, by her own calendar")
     post_usd: Dollars = Field(default=1.0, description="US dollars for one post")
+    month_images: int | None = Field(default=None, ge=0, description="pictures for one persona in a calendar month")
+    day_images: int | None = Field(default=None, ge=0, description="pictures for one persona on one day, by her own calendar")
 
 
 class PriceSettings(Group):
@@ -233,6 +236,61 @@ class ChannelSettings(Group):
 
     folder_outbox: Path | None = Field(default=None, description="folder of the channel 'folder'; empty: outbox in the home")
     timeout_s: Seconds = Field(default=30.0, description="seconds to wait for one answer of a platform")
+    daily_limit: int = Field(default=3, ge=1, le=1000, description="posts that the daemon sends to one account in 24 hours")
+    min_gap_minutes: int = Field(default=30, ge=0, le=1440, description="minutes between two posts of the daemon on one account")
+
+
+class EngineSettings(Group):
+    """The daemon, `zirelia up`."""
+
+    personas: str | None = Field(
+        default=None,
+        min_length=1,
+        description="packs that the daemon runs: names with commas between, or all; empty: that of ZIRELIA_PERSONA",
+    )
+    paused: bool = Field(default=False, description="1 starts nothing and publishes nothing, as `zirelia pause` does")
+    lead_hours: float = Field(default=12.0, ge=0, le=168, description="hours before its slot at which a post is made")
+    late_minutes: int = Field(default=120, ge=1, le=1440, description="minutes after its slot at which a post may still go out")
+    undecided: Literal["postpone", "expire", "auto_approve"] = Field(
+        default="postpone",
+        description="what becomes of a post that nobody decided on at its slot: postpone to the next one, expire (it is held), "
+        "or auto_approve what the critic passed; never what is held",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=64, description="turns written at a time; empty: 1 with the embedded chat model, else 8"
+    )
+    publish_tries: int = Field(default=8, ge=1, le=100, description="tries to publish, before a person must look")
+    stuck_minutes: int = Field(default=60, ge=1, le=10_080, description="minutes without progress after which you are told")
+    stop_s: Seconds = Field(default=30.0, description="seconds in which work may end after a stop; the rest is handed back")
+    tick_s: float = Field(default=1.0, ge=0.05, le=60, description="seconds between two looks at what is due")
+    node: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][\w.-]{0,59}$", description="this node's name; empty: the machine's"
+    )
+
+
+class LogSettings(Group):
+    """The daemon's log, on standard error. Secrets are filtered out."""
+
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, else a JSON object a line"
+    )
+
+
+class WebSettings(Group):
+    """Where the role `web` listens: /healthz, /readyz, /metrics."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="address; other machines see it only when it is not loopback")
+    port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one and logs it")
+
+
+class NotifySettings(Group):
+    """Who is told when a post is held, stuck, or its outcome unknown, and when a node is gone."""
+
+    command: str | None = Field(
+        default=None, min_length=1, description="program with arguments; gets the message as JSON on standard input"
+    )
+    url: SecretStr | None = Field(default=None, description="webhook that gets the message as a JSON POST")
+    timeout_s: Seconds = Field(default=10.0, description="seconds to wait for either")
 
 
 class Settings(BaseSettings):
@@ -246,7 +304,10 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("home"), description="folder for database, media and logs; beside .env when relative")
     persona: str = Field(default="mira", min_length=1, description="name or folder of the persona pack")
     offline: bool = Field(default=False, description="1 forbids every connection but loopback, enforced at the socket")
-    log_level: LogLevel = Field(default="WARNING", description="least important message that is logged")
+    log_level: LogLevel = Field(default="INFO", description="least important message that the daemon logs")
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL in place of the file in the home: postgresql://user:password@host/name"
+    )
     openai: OpenAISettings = OpenAISettings()
     replicate: ReplicateSettings = ReplicateSettings()
     overrides: OverrideSettings = OverrideSettings()
@@ -260,6 +321,10 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
     channels: ChannelSettings = ChannelSettings()
+    engine: EngineSettings = EngineSettings()
+    logs: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
     passed_on: dict[str, SecretStr] = {}
 
     @classmethod

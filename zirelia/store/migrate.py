@@ -18,7 +18,7 @@ from zirelia.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in migrations/versions; kept here so that opening an up-to-date database loads no Alembic."""
 
 _FOLDER = Path(__file__).parent / "migrations"

@@ -1,6 +1,6 @@
 """The tables. Their unique constraints are the truth; everything that is asked for has a column of its own.
 
-    slots.id · posts.slot_id · attempts(post_id, number) · publications.id · ledger.id
+    slots.id · posts.slot_id · attempts(post_id, number) · publications.id · ledger.id · jobs.post_id · nodes.id
 
 `migrations/` creates them; a test holds both to each other. Knows nothing of how rows become domain values (see rows.py).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text
+from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from zirelia.domain.calibration import Calibration
@@ -33,22 +33,72 @@ class Base(DeclarativeBase):
 
 
 class PersonaRow(Base):
-    """A persona that has had a post here."""
+    """A persona that has had a post, or a planned slot, here. Slots up to `planned_until` are in the table, as the cadence
+    with that hash draws them.
+    """
 
     __tablename__ = "personas"
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     first_seen: Mapped[datetime] = mapped_column(UtcDateTime())
+    planned_until: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    cadence_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class SlotRow(Base):
-    """An opening that is taken; it stays taken, whatever becomes of its post."""
+    """An opening: planned by the clock, or taken by a post; it stays taken, whatever becomes of its post. `opens` is when work
+    on it begins; None for one that a person took by hand.
+    """
 
     __tablename__ = "slots"
+    __table_args__ = (Index(None, "state", "opens"), Index(None, "persona", "due"))
 
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     persona: Mapped[str] = mapped_column(ForeignKey("personas.name"), index=True)
     due: Mapped[datetime] = mapped_column(UtcDateTime())
+    state: Mapped[str] = mapped_column(String(20), server_default="taken")
+    opens: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class JobRow(Base):
+    """What the engine owes a post next; `at` is None when it waits for a person to look."""
+
+    __tablename__ = "jobs"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    round: Mapped[int]
+    tries: Mapped[int]
+    problem: Mapped[str | None] = mapped_column(Text)
+    workflow: Mapped[str | None] = mapped_column(String(200))
+
+
+class NodeRow(Base):
+    """A process of `zirelia up`. `beat` is written by the database's clock; `stopped` when it ended in good order."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), index=True)
+    roles: Mapped[str] = mapped_column(String(100))
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    started: Mapped[datetime] = mapped_column(UtcDateTime())
+    beat: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    stopped: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class MemoryRow(Base):
+    """The embedding of one post that went out or was approved: float32, little-endian, L2-normalised."""
+
+    __tablename__ = "memories"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True, autoincrement=False)
+    persona: Mapped[str] = mapped_column(String(40), index=True)
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    embedder: Mapped[str] = mapped_column(Text)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class PostRow(Base):
@@ -129,6 +179,7 @@ class DecisionRow(Base):
 
 class PublicationRow(Base):
     __tablename__ = "publications"
+    __table_args__ = (Index(None, "channel", "at"),)
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), index=True)
@@ -172,6 +223,7 @@ class LedgerRow(Base):
     seconds: Mapped[float] = mapped_column(Double)
     external_id: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(Text)
 
 
 class CalibrationRow(Base):

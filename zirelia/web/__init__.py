@@ -1,0 +1,1 @@
+"""Pages and endpoints over HTTP; now health and metrics."""
