@@ -8,6 +8,7 @@ Knows nothing of transactions.
 from __future__ import annotations
 
 from zirelia.domain.decision import Decision
+from zirelia.domain.job import Job, JobKind
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Event, Post, PostState
 from zirelia.domain.publication import Publication
@@ -18,6 +19,7 @@ from zirelia.store.tables import (
     DecisionRow,
     EventRow,
     FindingRow,
+    JobRow,
     LedgerRow,
     PostRow,
     PublicationRow,
@@ -186,4 +188,31 @@ def to_ledger(row: LedgerRow) -> LedgerEntry:
         seconds=row.seconds,
         external_id=row.external_id,
         note=row.note,
+    )
+
+
+def job_row(job: Job) -> JobRow:
+    row = JobRow(post_id=job.post_id)
+    fill_job(row, job)
+    return row
+
+
+def fill_job(row: JobRow, job: Job) -> None:
+    row.kind = job.kind.value
+    row.at = job.at
+    row.round = job.round
+    row.tries = job.tries
+    row.problem = job.problem
+    row.workflow = job.workflow
+
+
+def to_job(row: JobRow) -> Job:
+    return Job(
+        post_id=row.post_id,
+        kind=JobKind(row.kind),
+        at=row.at,
+        round=row.round,
+        tries=row.tries,
+        problem=row.problem,
+        workflow=row.workflow,
     )

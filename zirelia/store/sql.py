@@ -30,6 +30,7 @@ from zirelia.store import rows
 from zirelia.store.backup import copy_all
 from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
+from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
 from zirelia.store.media import MediaStore
@@ -39,7 +40,7 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables):
+class SqlStore(CriticTables, JobTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:
@@ -82,12 +83,16 @@ class SqlStore(CriticTables):
         if event.before is not None or event.after is not post.state:
             raise StoreError(f"the first event of a post leads from nothing to {post.state}")
         with self._database.writing() as session:
-            if session.get(SlotRow, post.slot_id) is not None:
+            slot = session.get(SlotRow, post.slot_id, with_for_update=True)
+            if slot is not None and slot.state != PLANNED:
                 raise Conflict(f"slot {post.slot_id} is already taken", hint="choose the next free slot")
             if session.get(PersonaRow, post.persona) is None:
                 session.add(PersonaRow(name=post.persona, first_seen=event.at))
                 session.flush()
-            session.add(SlotRow(id=post.slot_id, persona=post.persona, due=post.due))
+            if slot is None:
+                session.add(SlotRow(id=post.slot_id, persona=post.persona, due=post.due, state=TAKEN))
+            else:
+                slot.state = TAKEN
             session.flush()
             row = PostRow(persona=post.persona, slot_id=post.slot_id, created=post.created, attempts=[])
             rows.fill_post(row, post)
@@ -95,7 +100,9 @@ class SqlStore(CriticTables):
             session.flush()
             self._write_attempts(session, row, post.attempts)
             session.add(rows.event_row(row.id, event))
-            return post.model_copy(update={"id": row.id})
+            stored = post.model_copy(update={"id": row.id})
+            follow(session, None, stored, [event])
+            return stored
 
     def get_post(self, post_id: int) -> Post:
         with self._database.reading() as session:
@@ -124,9 +131,11 @@ class SqlStore(CriticTables):
                 raise StoreError(f"post {post.id}: a change must raise the version above {expected_version}")
             if (row.persona, row.slot_id) != (post.persona, post.slot_id):
                 raise StoreError(f"post {post.id} keeps its persona and its slot")
-            _check_history(post, PostState(row.state), events)
+            before = PostState(row.state)
+            _check_history(post, before, events)
             self._write_attempts(session, row, post.attempts)
             rows.fill_post(row, post)
+            follow(session, before, post, events)
             session.add_all(rows.event_row(post.id, event) for event in events)
             if decision is not None:
                 session.add(rows.decision_row(post.id, decision))
@@ -203,9 +212,10 @@ class SqlStore(CriticTables):
             return tuple(row.body for row in session.scalars(query))
 
     def taken_slots(self, persona: str) -> frozenset[str]:
-        """Slots that ever had a post; a rejected post does not free its slot."""
+        """Slots that ever had a post, or went by; a rejected post does not free its slot. One that is only planned is free."""
+        query = select(SlotRow.id).where(SlotRow.persona == persona, SlotRow.state != PLANNED)
         with self._database.reading() as session:
-            return frozenset(session.scalars(select(SlotRow.id).where(SlotRow.persona == persona)))
+            return frozenset(session.scalars(query))
 
     # ---- publications ----------------------------------------------------------------------------------------------------
 
