@@ -17,13 +17,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from zirelia.network import connections_outside
+from zirelia.testing import postgres_server
 
 # before anything imports torch or numpy: CI has two cores, and a thread for each core of the host is slower there
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "2")
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-_FOREIGN_PREFIXES = ("OPENAI_", "REPLICATE_", "ZIRELIA_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "HF_", "XDG_")
+_FOREIGN_PREFIXES = ("OPENAI_", "REPLICATE_", "ZIRELIA_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "HF_", "XDG_", "PG")
 _FOREIGN = {
     "LORA_TRIGGER_WORD",
     "MIN_DAILY_POSTS",
@@ -105,3 +106,36 @@ def until() -> Callable[[IO[str], str], list[str]]:
         return lines
 
     return read
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.PostgresServer]:
+    """A real server, started when the first test asks for it. One test that stops it starts it again."""
+    if postgres_server.binaries() is None:
+        reason = "there is no PostgreSQL on this machine: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres_server.PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated(postgres: postgres_server.PostgresServer) -> str:
+    """The name of a database with the newest schema, to copy."""
+    from zirelia.store.database import Database
+    from zirelia.store.migrate import migrate
+
+    url = postgres.new_database()
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return postgres_server.name_of(url)
+
+
+@pytest.fixture
+def postgres_url(postgres: postgres_server.PostgresServer, _migrated: str) -> Iterator[str]:
+    """An empty database with the newest schema."""
+    url = postgres.new_database(_migrated)
+    yield url
+    postgres.drop_database(url)

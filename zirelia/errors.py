@@ -6,7 +6,8 @@
     │   └── DefinitionError            2   correct the persona pack or the agent file (file, line and key are named)
     ├── NotFound                       3   a wrong id or name
     ├── IllegalTransition              4   the post is in a state that does not allow this
-    │   └── Conflict                   4   somebody else changed it meanwhile: look again
+    │   ├── Conflict                   4   somebody else changed it meanwhile: look again
+    │   └── NotYet                     4   its time has not come; `until` says when
     ├── OfflineViolation               5   ZIRELIA_OFFLINE=1 forbids the connection
     ├── BudgetExceeded                 6   raise the budget or wait for the next period
     ├── ConsentRequired                7   record a consent first
@@ -24,6 +25,7 @@ Exit code 1 is a defect in Zirelia itself, 0 is success. Messages say what, wher
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 
@@ -81,6 +83,14 @@ class IllegalTransition(ZireliaError):
 
 class Conflict(IllegalTransition):
     """The row changed between reading and writing (optimistic version check)."""
+
+
+class NotYet(IllegalTransition):
+    """Nothing is wrong; it may be done at `until` (an aware datetime), or when a person takes a pause away (None)."""
+
+    def __init__(self, message: str, *, until: datetime | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
 
 
 class OfflineViolation(ZireliaError):

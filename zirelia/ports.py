@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from zirelia.domain.box import Box
+from zirelia.domain.budget import Cap, Spent
 from zirelia.domain.calibration import Calibration
 from zirelia.domain.dataset import Candidate, Dataset, Fault
 from zirelia.domain.decision import Decision
@@ -468,6 +469,13 @@ class Channel(Describable, Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def settles_after(self) -> float:
+        """Seconds after the intent from which `reconcile` may be believed when it finds nothing: until then the call may still
+        be on its way, or the platform may not show it yet. 0 where nothing can be on its way.
+        """
+        ...
+
     def capabilities(self) -> Capabilities: ...
 
     def submit(self, plan: Plan) -> Receipt | Uncertain:
@@ -498,6 +506,16 @@ class Media(Protocol):
     def path(self, ref: MediaRef) -> Path: ...
 
 
+@dataclass(frozen=True)
+class PlannedSlot:
+    """A slot that waits for its time; work on it begins at `opens`."""
+
+    id: str
+    persona: str
+    due: datetime
+    opens: datetime
+
+
 class Store(Protocol):
     """The tables. Each method is one transaction; writes of a post check its version and raise Conflict."""
 
@@ -517,10 +535,16 @@ class Store(Protocol):
         events: Sequence[Event] = (),
         decision: Decision | None = None,
         publication: Publication | None = None,
+        slot: str | None = None,
     ) -> None:
-        """Writes post, events, decision and publication together. Raises Conflict when the stored version is not
-        `expected_version`, and NotFound.
+        """Writes post, events, decision and publication together, and the job that the new state asks for. `slot` is a planned
+        one that the post moves to. Raises Conflict when the stored version is not `expected_version` or the slot is planned no
+        more, and NotFound.
         """
+        ...
+
+    def next_planned(self, persona: str, after: datetime) -> PlannedSlot | None:
+        """The persona's first slot later than `after` for which nothing was begun."""
         ...
 
     def posts(
@@ -551,12 +575,26 @@ class Store(Protocol):
 
     def save_publication(self, publication: Publication) -> None: ...
 
-    def open_call(self, entry: LedgerEntry) -> PaidCall:
-        """Writes the intent row (or finds the unfinished one with the same id) before anything is paid."""
+    def sent(self, persona: str, channel: str, since: datetime) -> tuple[datetime, ...]:
+        """When the persona's account on the channel was sent something, or may have been; oldest first."""
+        ...
+
+    def open_call(self, entry: LedgerEntry, caps: Sequence[Cap] = ()) -> PaidCall:
+        """Writes the intent row (or finds the unfinished one with the same id) before anything is paid. In the same transaction
+        it raises BudgetExceeded when the call would go beyond one of the caps.
+        """
         ...
 
     def close_call(self, entry: LedgerEntry) -> None:
-        """Writes the outcome; keeps the external id that `created` stored."""
+        """Writes the outcome, with the answer if there is one; keeps the external id that `created` stored."""
+        ...
+
+    def paid_answer(self, call_id: str) -> str | None:
+        """What was answered, for a call that is done."""
+        ...
+
+    def spent(self, *, persona: str | None = None, post_id: int | None = None, since: datetime | None = None) -> Spent:
+        """What was charged or may have been, as the ledger has it; `since` is inclusive."""
         ...
 
     def ledger(

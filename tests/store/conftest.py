@@ -1,4 +1,7 @@
-"""Posts, attempts and pictures for the store's tests."""
+"""Posts, attempts and pictures for the store's tests, which run on SQLite and on a real PostgreSQL.
+
+A test of one of them says so: @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,22 @@ def media(tmp_path: Path) -> MediaStore:
     return MediaStore(tmp_path / "home" / "media")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def store(tmp_path: Path, media: MediaStore) -> Iterator[SqlStore]:
-    with SqlStore(tmp_path / "home" / "zirelia.db", media) as opened:
+def place(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> str | Path:
+    """Where the database is: a file, or a URL."""
+    if backend == "sqlite":
+        return tmp_path / "home" / "zirelia.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(place: str | Path, media: MediaStore) -> Iterator[SqlStore]:
+    with SqlStore(place, media) as opened:
         yield opened
 
 

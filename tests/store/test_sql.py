@@ -21,6 +21,7 @@ from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 
 NOW = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+sqlite_only = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 def _drafted(post: Post, draft=None) -> tuple[Post, Event]:
@@ -51,11 +52,11 @@ def test_a_slot_is_taken_once(store: SqlStore, stored: Post, new_post, first_eve
     assert [_count(store, table) for table in ("posts", "events", "slots", "personas")] == [1, 1, 1, 1]
 
 
-def test_a_slot_goes_to_one_of_many_writers(store: SqlStore, tmp_path: Path, new_post, first_event):
+def test_a_slot_goes_to_one_of_many_writers(store: SqlStore, place: str | Path, new_post, first_event):
     outcomes: list[str] = []
 
     def grab() -> None:
-        with SqlStore(tmp_path / "home" / "zirelia.db", store.media) as other:
+        with SqlStore(place, store.media) as other:
             try:
                 outcomes.append(str(other.add_post(new_post(), first_event(new_post())).id))
             except Conflict:
@@ -224,12 +225,12 @@ def test_an_attempt_needs_its_picture(store: SqlStore, stored: Post, attempt):
 # ---- ledger --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_call_is_remembered_before_it_is_paid(store: SqlStore, tmp_path: Path, call):
+def test_a_call_is_remembered_before_it_is_paid(store: SqlStore, place: str | Path, call):
     opened = store.open_call(call())
     assert opened.external_id is None
     opened.created("prediction-7")
     assert opened.external_id == "prediction-7"
-    with SqlStore(tmp_path / "home" / "zirelia.db", store.media) as later:
+    with SqlStore(place, store.media) as later:
         assert later.open_call(call()).external_id == "prediction-7"
     done = call(state=LedgerState.DONE, cost_usd=0.035, seconds=2.5, tokens_in=3, note="fine")
     store.close_call(done)
@@ -298,6 +299,7 @@ def _with_pragma(store: SqlStore, pragma: str) -> None:
     listen.listen(store._database.engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA {pragma}"))
 
 
+@sqlite_only
 @pytest.mark.parametrize(
     ("pragma", "message"), [("max_page_count=1", "the disk is full"), ("query_only=ON", "cannot be written")]
 )
@@ -309,6 +311,7 @@ def test_a_full_or_readonly_disk_is_a_store_error(store: SqlStore, stored: Post,
     assert store.get_post(1) == stored
 
 
+@sqlite_only
 def test_a_busy_database_is_a_store_error(store: SqlStore, stored: Post, tmp_path: Path):
     _with_pragma(store, "busy_timeout=1")
     other = sqlite3.connect(tmp_path / "home" / "zirelia.db", isolation_level=None)
@@ -321,12 +324,13 @@ def test_a_busy_database_is_a_store_error(store: SqlStore, stored: Post, tmp_pat
 
 
 def test_a_stored_value_that_no_longer_fits_is_a_store_error(store: SqlStore, stored: Post):
-    with store._database.raw_sqlite() as connection:
-        connection.execute("""UPDATE posts SET brief = '{"topic": 1}'""")
+    with store._database.writing() as session:
+        session.execute(text("""UPDATE posts SET brief = '{"topic": 1}'"""))
     with pytest.raises(StoreError, match="Brief cannot be read"):
         store.get_post(1)
 
 
+@sqlite_only
 def test_problems_are_found(store: SqlStore, stored: Post):
     assert store.problems() == ()
     with store._database.raw_sqlite() as connection:
@@ -336,6 +340,7 @@ def test_problems_are_found(store: SqlStore, stored: Post):
     assert store.problems() == ("table posts, row 1: its slots row is missing",)
 
 
+@sqlite_only
 def test_a_newer_database_can_be_reopened(store: SqlStore, stored: Post, tmp_path: Path):
     store.close()
     assert store.get_post(1) == stored

@@ -34,6 +34,7 @@ class Platform:
     sent: list[Plan] = field(default_factory=list)
     submit_says: list[object] = field(default_factory=list)
     reconcile_says: list[Exception] = field(default_factory=list)
+    settles_after: float = 0.0
 
     def facts(self):
         return BackendFacts("platform", "test", local=True, paid=False)

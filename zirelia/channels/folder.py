@@ -52,6 +52,10 @@ class FolderChannel:
     def name(self) -> str:
         return "folder"
 
+    @property
+    def settles_after(self) -> float:
+        return 0.0
+
     def facts(self) -> BackendFacts:
         return BackendFacts("folder", "files", local=True, paid=False, details={"outbox": str(self.outbox)})
 

@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "request-changes": ("decide:request_changes", "Have the picture made anew with your note."),
     "post": ("decide:post", "Publish an approved post now."),
     "approve-and-post": ("decide:approve_and_post", "Approve a post and publish it now."),
+    "cancel": ("up:cancel", "Give up a post, or say what became of one whose outcome is unknown."),
+    "up": ("up:up", "Run the daemon: posts are made ahead of their slots and go out when approved."),
+    "pause": ("up:pause", "Begin nothing and send nothing, for one persona or for all."),
+    "resume": ("up:resume", "Take a pause away."),
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),
@@ -47,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor:doctor", "Say which backend every role would use, why, and whether it works."),
     "costs": ("keep:costs", "Show what calls to models have cost."),
     "backup": ("keep:backup", "Copy the database and all pictures to a folder, consistently."),
+    "database": ("database:database", "Move what is stored to PostgreSQL."),
     "pocket": ("pocket:pocket", "Build and measure the embedded illustrated demo model."),
     "completion": ("keep:completion", "Print the shell completion script."),
 }

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
 
 from zirelia.cli import terminal
-from zirelia.studio import open_studio
+from zirelia.domain.budget import Period, beginning, dollars
+from zirelia.errors import ZireliaError
+from zirelia.studio import Studio, open_studio
 
 
 @click.command()
 @click.option("--persona", help="Only this persona.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def costs(persona: str | None, as_json: bool) -> None:
-    """Show what calls to models have cost."""
+    """Show what calls to models have cost, and what is left of today and this month."""
     with open_studio() as studio:
         rows = studio.store.ledger(persona=persona)
         if as_json:
             terminal.print_json([row.model_dump(mode="json") for row in rows])
             return
         sums: dict[tuple[str, str, str, str], list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0])
+        zones = {name: _zone(studio, name) for name in sorted({row.persona for row in rows})}
         for row in rows:
-            entry = sums[f"{row.at:%Y-%m}", row.persona, row.role, f"{row.provider} {row.model}"]
+            entry = sums[f"{row.at.astimezone(zones[row.persona]):%Y-%m}", row.persona, row.role, f"{row.provider} {row.model}"]
             entry[0] += 1
             entry[1] += row.charged_usd
             entry[2] += row.seconds
@@ -41,7 +45,35 @@ def costs(persona: str | None, as_json: bool) -> None:
             table.add_column(heading, justify="right")
         for key, (calls, usd, seconds, tokens) in sorted(sums.items()):
             table.add_row(*key, f"{calls:.0f}", f"{usd:.4f}", f"{seconds:.1f}", f"{tokens:.0f}")
-        Console().print(table)
+        left = Table(box=None, header_style="dim", padding=(0, 2))
+        for heading in ("persona", "when", "US$", "pictures"):
+            left.add_column(heading, justify="right" if heading in {"US$", "pictures"} else "left")
+        for name, zone in zones.items():
+            for line in _standing(studio, name, zone):
+                left.add_row(name, *line)
+        Console().print(table, "", left)
+
+
+def _zone(studio: Studio, name: str) -> tzinfo:
+    """Where the persona's days begin; a persona whose pack is gone has those of UTC."""
+    try:
+        return studio.persona(name).cadence.zone
+    except ZireliaError:
+        return UTC
+
+
+def _standing(studio: Studio, name: str, zone: tzinfo) -> list[tuple[str, str, str]]:
+    """Today and this month: what was spent, beside what may be."""
+    now, limits = datetime.now(UTC), studio.settings.budget
+    lines = []
+    for when, period, usd, images in (
+        ("today", Period.DAY, limits.day_usd, limits.day_images),
+        ("this month", Period.MONTH, limits.month_usd, limits.month_images),
+    ):
+        spent = studio.store.spent(persona=name, since=beginning(period, now, zone))
+        money = dollars(spent.usd) + ("" if usd is None else f" of {dollars(usd)}")
+        lines.append((when, money, f"{spent.images}" + ("" if images is None else f" of {images}")))
+    return lines
 
 
 @click.command()

@@ -55,7 +55,8 @@ class Job(Value):
 
 
 _S = PostState
-_OWED = {
+
+OWED = {
     _S.BRIEFED: JobKind.WRITE,
     _S.DRAFTED: JobKind.SHOOT,
     _S.SHOT: JobKind.SHOOT,
@@ -64,6 +65,7 @@ _OWED = {
     _S.PUBLISHING: JobKind.PUBLISH,
     _S.UNKNOWN: JobKind.PUBLISH,
 }
+"""Post state → the kind of its job; in the other states a person's turn has come, or nothing is left to do."""
 
 
 def job_after(before: PostState | None, post: Post, job: Job | None, *, because: str | None = None) -> Job | None:
@@ -72,7 +74,7 @@ def job_after(before: PostState | None, post: Post, job: Job | None, *, because:
     Args:
         before: the state it came from, None for a new post. because: the event's reason, kept as the problem of a failed try.
     """
-    kind = _OWED.get(post.state)
+    kind = OWED.get(post.state)
     if kind is None:
         return None
     if job is None or job.kind is not kind:

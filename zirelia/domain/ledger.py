@@ -1,6 +1,8 @@
 """Money and work: one row per paid or counted call, written before the call is made.
 
-`intent` → `done` | `failed` | `unknown`. An intent counts against the budget with its estimate until the real cost is known.
+    entry.model_copy(update={"state": LedgerState.DONE, "cost_usd": 0.035}).charged_usd     # 0.035; before, its estimate
+
+`intent` → `done` | `failed` | `unknown`. Knows no caps: see `domain.budget`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from pydantic import Field
 
 from zirelia.domain.value import Instant, Slug, Text, Value
 
+PICTURE = "image"
+"""The role of a call that makes one picture."""
+
 
 class LedgerState(StrEnum):
     INTENT = "intent"
@@ -20,7 +25,11 @@ class LedgerState(StrEnum):
 
 
 class LedgerEntry(Value):
-    """One call. `external_id` is the provider's id of what it created, kept so that a crash never pays twice."""
+    """One call. `external_id` is the provider's id of what it created, kept so that a crash never pays twice.
+
+    answer: what a chat model said, on its way into the ledger. It may be long and private: no JSON shows it, and a row that is
+    read comes without it.
+    """
 
     id: Text
     at: Instant
@@ -37,6 +46,11 @@ class LedgerEntry(Value):
     seconds: float = Field(default=0.0, ge=0)
     external_id: str | None = None
     note: str | None = None
+    answer: str | None = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def makes_picture(self) -> bool:
+        return self.role == PICTURE
 
     @property
     def charged_usd(self) -> float:

@@ -7,7 +7,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from pydantic import Field
 
 from zirelia.domain.value import Instant, Slug, Text, Value
 
@@ -44,3 +48,26 @@ class Publication(Value):
 
 def publication_id(post_id: int, channel: str) -> str:
     return f"pub-{post_id}-{channel}"
+
+
+class AccountLimits(Value):
+    """What one account takes from the daemon: posts in any 24 hours, and minutes between two."""
+
+    daily: int = Field(ge=1)
+    gap_minutes: int = Field(ge=0)
+
+
+DAY = timedelta(hours=24)
+
+
+def earliest(sent: Sequence[datetime], limits: AccountLimits, now: datetime) -> datetime:
+    """When the account takes the next post: `now`, or later. sent: when it was sent something, at least in the last 24 hours;
+    what may have gone out counts.
+    """
+    moments = sorted(sent)
+    at = now
+    if moments:
+        at = max(at, moments[-1] + timedelta(minutes=limits.gap_minutes))
+    if len(moments) >= limits.daily:
+        at = max(at, moments[-limits.daily] + DAY)
+    return at

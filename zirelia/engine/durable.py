@@ -2,8 +2,8 @@
 
     durable = Durable(url, executor="laptop-4711", queues={"gpu": 1}, work={"shoot": worker.shoot})
     durable.launch()
-    durable.enqueue(session, "shoot", "mira:2026-11-28:morning/shoot/1", post_id=7, queue="gpu")   # within the caller's transaction
-    durable.take_over(["laptop-4242"])                                                             # a dead node's work, once more
+    durable.enqueue(session, "shoot", "mira:2026-11-28:noon/shoot/1", post_id=7, queue="gpu")   # in the caller's transaction
+    durable.take_over(["laptop-4242"])                                                          # a dead node's work
 
 Arguments and answers are plain JSON. Which work there is, and what a post needs next, stands in our own tables; this runs it,
 remembers that it was begun, and lets another process finish it. A workflow has one step, the whole use case: that is resumable
@@ -31,7 +31,7 @@ VERSION = "1"
 """Constant while workflows keep their names and steps, so that a new Zirelia finishes what an older one began."""
 
 SCHEMA = "dbos"
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
 _FLYING = ["ENQUEUED", "PENDING", "DELAYED"]
 _OPEN = "PENDING"
 
@@ -77,7 +77,7 @@ class Durable:
                     "log_level": "WARNING",
                     "enable_otlp": False,
                     "use_listen_notify": False,
-                    "notification_listener_polling_interval_sec": 60.0,
+                    "notification_listener_polling_interval_sec": 1.0,
                     "scheduler_polling_interval_sec": 3600.0,
                 }
             )
@@ -131,10 +131,9 @@ class Durable:
         return len(begun)
 
     def running(self) -> int:
-        """How many workflows run in this process now."""
-        from dbos._dbos import _get_dbos_instance
-
-        return len(_get_dbos_instance()._active_workflows_set.activeList())
+        """How many workflows this process has begun and not ended."""
+        begun = self.client.list_workflows(executor_id=self.executor, status=_OPEN, load_input=False, load_output=False)
+        return len(begun)
 
     def purge(self, older_than_epoch_ms: int, *, batch: int = 500) -> int:
         """Forgets workflows that ended before then; how many."""
@@ -156,13 +155,18 @@ class Durable:
             gone += len(old)
 
     def close(self, *, within: int = 0) -> None:
-        """Takes nothing new, and waits for what runs as many seconds; what is left then is another's to take over."""
+        """Takes nothing new, waits for what runs as many seconds, and puts the rest back into its queues for others. What still
+        runs then meets the locks of its posts, or ends with the process.
+        """
         from dbos import DBOS
 
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=within)
+        if self._client is not None:
+            try:
+                self.take_over([self.executor])
+            finally:
+                self._client.destroy()
+                self._client = None
 
 
 def _register(name: str, do: Work) -> None:

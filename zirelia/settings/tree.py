@@ -237,7 +237,7 @@ class ChannelSettings(Group):
     folder_outbox: Path | None = Field(default=None, description="folder of the channel 'folder'; empty: outbox in the home")
     timeout_s: Seconds = Field(default=30.0, description="seconds to wait for one answer of a platform")
     daily_limit: int = Field(default=3, ge=1, le=1000, description="posts that the daemon sends to one account in 24 hours")
-    min_gap_minutes: int = Field(default=30, ge=0, le=1440, description="minutes between two posts of the daemon on one account")
+    min_gap_minutes: int = Field(default=30, ge=0, le=1440, description="minutes between two of them")
 
 
 class EngineSettings(Group):
@@ -279,7 +279,7 @@ class LogSettings(Group):
 class WebSettings(Group):
     """Where the role `web` listens: /healthz, /readyz, /metrics."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="address; other machines see it only when it is not loopback")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address; other machines see none on loopback")
     port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one and logs it")
 
 

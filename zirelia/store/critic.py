@@ -9,7 +9,8 @@ Each method is one transaction of its own, so that the panel's worker threads ma
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import selectinload
 
 from zirelia.domain.calibration import Calibration
@@ -18,7 +19,7 @@ from zirelia.domain.tuning import JudgedPost
 from zirelia.ports import KeptAnswer
 from zirelia.store import rows
 from zirelia.store.database import Database
-from zirelia.store.tables import AttemptRow, CalibrationRow, DecisionRow, PostRow, VisionAnswerRow
+from zirelia.store.tables import AttemptRow, Base, CalibrationRow, DecisionRow, PostRow, VisionAnswerRow
 
 
 class CriticTables:
@@ -34,9 +35,10 @@ class CriticTables:
     def keep_calibration(self, key: str, persona: str, calibration: Calibration) -> None:
         """Stores or replaces it."""
         with self._database.writing() as session:
-            # not merged: that would read what is replaced, which may be damaged
-            session.execute(delete(CalibrationRow).where(CalibrationRow.id == key))
-            session.add(CalibrationRow(id=key, persona=persona, embedder=calibration.embedder, body=calibration))
+            # one statement: it does not read what is replaced, which may be damaged, and two writers cannot meet in it
+            new = {"persona": persona, "embedder": calibration.embedder, "body": calibration}
+            insert = self._insert(CalibrationRow).values(id=key, **new)
+            session.execute(insert.on_conflict_do_update(index_elements=["id"], set_=new))
 
     def calibrations(self, persona: str) -> tuple[Calibration, ...]:
         """All that were ever measured of the persona, in order of their embedders."""
@@ -52,16 +54,17 @@ class CriticTables:
     def keep_answer(self, key: str, answer: KeptAnswer) -> None:
         """Stores it; the same key again changes nothing."""
         with self._database.writing() as session:
-            if session.get(VisionAnswerRow, key) is None:
-                session.add(
-                    VisionAnswerRow(
-                        id=key,
-                        model=_storable(answer.model),
-                        question=_storable(answer.question),
-                        raw=_storable(answer.raw),
-                        cost=answer.cost_usd,
-                    )
-                )
+            insert = self._insert(VisionAnswerRow).values(
+                id=key,
+                model=rows.storable(answer.model),
+                question=rows.storable(answer.question),
+                raw=rows.storable(answer.raw),
+                cost=answer.cost_usd,
+            )
+            session.execute(insert.on_conflict_do_nothing(index_elements=["id"]))
+
+    def _insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
     def judged_posts(self, *, persona: str | None = None) -> tuple[JudgedPost, ...]:
         """Every post that has an attempt, with its decisions, oldest first."""
@@ -80,8 +83,3 @@ class CriticTables:
             return tuple(
                 JudgedPost(post=rows.to_post(row), decisions=tuple(decided.get(row.id, ()))) for row in session.scalars(query)
             )
-
-
-def _storable(text: str) -> str:
-    """The text as every database takes it: half characters replaced, zeros left out."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "")

@@ -10,35 +10,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session, selectinload
 
 from zirelia.domain.cadence import Slot
-from zirelia.domain.job import Job, JobKind, buried, job_after, put_off, revived
+from zirelia.domain.job import OWED, Job, JobKind, buried, job_after, put_off, revived
 from zirelia.domain.post import Event, Post, PostState
-from zirelia.errors import NotFound
+from zirelia.errors import Conflict, NotFound
+from zirelia.ports import PlannedSlot
 from zirelia.store import rows
 from zirelia.store.database import Database
-from zirelia.store.tables import JobRow, PersonaRow, PostRow, SlotRow
+from zirelia.store.tables import AttemptRow, JobRow, PersonaRow, PostRow, SlotRow
 
 PLANNED, OPENED, MISSED, TAKEN, PASSED_ON = "planned", "opened", "missed", "taken", "passed_on"
-"""States of a slot: drawn ahead · a post was begun · its time went by before one could be · taken by a command · given to a post
-that had missed its own."""
-
-
-@dataclass(frozen=True)
-class PlannedSlot:
-    """A slot that waits for its time."""
-
-    id: str
-    persona: str
-    due: datetime
-    opens: datetime
+"""States of a slot: drawn ahead · a post was begun · its time went by before one could be · taken by a command · given to a
+post that had missed its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,9 @@ class Due:
 
     def miss(self, slot: PlannedSlot) -> None:
         self._mark(slot, MISSED)
+
+    def delay(self, slot: PlannedSlot, opens: datetime) -> None:
+        self.session.execute(update(SlotRow).where(SlotRow.id == slot.id).values(opens=opens))
 
     def start(self, job: Job, workflow: str, lease_until: datetime) -> None:
         self._write(job.model_copy(update={"round": job.round + 1, "workflow": workflow, "at": lease_until}))
@@ -140,10 +135,10 @@ class JobTables:
     # ---- what is due -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def due(self, now: datetime, *, limit: int, personas: Sequence[str] | None = None) -> Iterator[Due]:
+    def due(self, now: datetime, *, limit: int, without: Sequence[str] = ()) -> Iterator[Due]:
         """Planned slots that open and jobs whose time has come, oldest first, held by this transaction until the block ends.
 
-        personas: only theirs; all when None.
+        without: personas that are passed over.
         """
         slots = select(SlotRow).where(SlotRow.state == PLANNED, SlotRow.opens <= now).order_by(SlotRow.opens).limit(limit)
         jobs = (
@@ -153,8 +148,8 @@ class JobTables:
             .order_by(JobRow.at)
             .limit(limit)
         )
-        if personas is not None:
-            slots, jobs = slots.where(SlotRow.persona.in_(personas)), jobs.where(PostRow.persona.in_(personas))
+        if without:
+            slots, jobs = slots.where(SlotRow.persona.not_in(without)), jobs.where(PostRow.persona.not_in(without))
         with self._database.writing() as session:
             opening = [
                 PlannedSlot(row.id, row.persona, row.due, row.opens or row.due)
@@ -166,13 +161,6 @@ class JobTables:
             ]
             yield Due(session, opening, owed)
 
-    def anything_due(self, now: datetime) -> bool:
-        """Whether `due` would find anything: a look that takes no lock."""
-        with self._database.reading() as session:
-            slot = select(SlotRow.id).where(SlotRow.state == PLANNED, SlotRow.opens <= now).limit(1)
-            job = select(JobRow.post_id).where(JobRow.at <= now).limit(1)
-            return session.scalar(slot) is not None or session.scalar(job) is not None
-
     def next_due(self) -> datetime | None:
         """When the next slot opens or the next job begins; None when nothing is planned."""
         with self._database.reading() as session:
@@ -181,6 +169,30 @@ class JobTables:
                 session.scalar(select(func.min(JobRow.at))),
             )
             return min((moment for moment in moments if moment is not None), default=None)
+
+    def drop_plans(self, but: Collection[str]) -> int:
+        """Takes away planned slots of personas that nobody runs any more; how many."""
+        query = select(SlotRow.persona).where(SlotRow.state == PLANNED).distinct()
+        with self._database.writing() as session:
+            gone = [name for name in session.scalars(query) if name not in but]
+            if not gone:
+                return 0
+            session.execute(update(PersonaRow).where(PersonaRow.name.in_(gone)).values(planned_until=None, cadence_sha256=None))
+            dropped = session.execute(delete(SlotRow).where(SlotRow.state == PLANNED, SlotRow.persona.in_(gone)))
+            return int(dropped.rowcount)  # type: ignore[attr-defined]
+
+    def adopt(self) -> int:
+        """Gives a job to every post that should have one and has none: those of a home from before there were jobs."""
+        lost = (
+            select(PostRow)
+            .outerjoin(JobRow, JobRow.post_id == PostRow.id)
+            .where(JobRow.post_id.is_(None), PostRow.state.in_([state.value for state in OWED]))
+        )
+        with self._database.writing() as session:
+            found = session.scalars(lost.options(selectinload(PostRow.attempts).selectinload(AttemptRow.findings))).all()
+            for row in found:
+                follow(session, None, rows.to_post(row), ())
+            return len(found)
 
     # ---- jobs ------------------------------------------------------------------------------------------------------------
 
@@ -196,6 +208,23 @@ class JobTables:
             query = query.where(JobRow.at.is_(None) if dead else JobRow.at.is_not(None))
         with self._database.reading() as session:
             return tuple(map(rows.to_job, session.scalars(query)))
+
+    def stuck(self, now: datetime, minutes: int, *, limit: int = 50) -> tuple[tuple[int, str, str, datetime], ...]:
+        """Posts that the engine owes something and that have not moved for so long: (id, persona, state, since when), the
+        longest first. One that waits for its time is not stuck; a dead letter is told of by itself.
+        """
+        before = now - timedelta(minutes=minutes)
+        making = JobRow.kind.in_((JobKind.WRITE.value, JobKind.SHOOT.value))
+        sending = and_(JobRow.kind == JobKind.PUBLISH.value, PostRow.due < before)
+        query = (
+            select(PostRow.id, PostRow.persona, PostRow.state, PostRow.updated)
+            .join(JobRow, JobRow.post_id == PostRow.id)
+            .where(PostRow.updated < before, JobRow.at.is_not(None), or_(making, sending))
+            .order_by(PostRow.updated)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return tuple((post_id, persona, state, since) for post_id, persona, state, since in session.execute(query).tuples())
 
     def put_off(self, post_id: int, *, now: datetime, because: str, at_least: timedelta = timedelta(0)) -> Job | None:
         """After a failed try that left the post as it was; None when the post has no job any more."""
@@ -224,24 +253,25 @@ class JobTables:
             rows.fill_job(row, job)
             return job
 
-    def next_free_slot(self, persona: str, after: datetime) -> PlannedSlot | None:
-        """The persona's next planned slot."""
+    def next_planned(self, persona: str, after: datetime) -> PlannedSlot | None:
         query = select(SlotRow).where(SlotRow.persona == persona, SlotRow.state == PLANNED, SlotRow.due > after)
         with self._database.reading() as session:
             row = session.scalar(query.order_by(SlotRow.due).limit(1))
             return None if row is None else PlannedSlot(row.id, row.persona, row.due, row.opens or row.due)
 
-    def pass_on(self, slot_id: str) -> bool:
-        """Gives a planned slot to a post that missed its own; False when it is planned no more."""
-        query = update(SlotRow).where(SlotRow.id == slot_id, SlotRow.state == PLANNED).values(state=PASSED_ON)
-        with self._database.writing() as session:
-            return bool(session.execute(query).rowcount)  # type: ignore[attr-defined]
-
     def slot_states(self, persona: str, after: datetime, until: datetime) -> dict[str, str]:
         """Slot id → its state, of those that are due in that span."""
         query = select(SlotRow.id, SlotRow.state).where(SlotRow.persona == persona, SlotRow.due > after, SlotRow.due <= until)
         with self._database.reading() as session:
-            return {slot: state for slot, state in session.execute(query)}
+            return dict(session.execute(query).tuples().all())
+
+
+def take_planned(session: Session, slot_id: str) -> None:
+    """Gives the planned slot to a post that missed its own. Raises Conflict when it is planned no more."""
+    row = session.get(SlotRow, slot_id, with_for_update=True)
+    if row is None or row.state != PLANNED:
+        raise Conflict(f"slot {slot_id} is taken meanwhile", hint="the next one is tried")
+    row.state = PASSED_ON
 
 
 def follow(session: Session, before: PostState | None, post: Post, events: Sequence[Event]) -> None:
@@ -255,4 +285,3 @@ def follow(session: Session, before: PostState | None, post: Post, events: Seque
         session.add(rows.job_row(job))
     else:
         rows.fill_job(row, job)
-

@@ -4,7 +4,8 @@
     call.created("prediction-7")         # committed before it is polled
     ledger.close(entry_with_its_cost)
 
-A process that dies in between finds its row, and its id, again. Knows nothing of budgets.
+A process that dies in between finds its row, and its id, again. Caps are checked in the transaction that writes the intent, so
+that two processes cannot slip under one together. Knows nothing of whose caps they are.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, or_, select, type_coerce
+from sqlalchemy.orm import Session, defer
 
-from zirelia.domain.ledger import LedgerEntry, LedgerState
+from zirelia.domain.budget import Cap, Spent, adds, check
+from zirelia.domain.ledger import PICTURE, LedgerEntry, LedgerState
 from zirelia.errors import Conflict, NotFound, StoreError
 from zirelia.store.database import Database
+from zirelia.store.locks import advisory_key
 from zirelia.store.rows import fill_ledger, ledger_row, to_ledger
 from zirelia.store.tables import LedgerRow
 
@@ -53,21 +57,29 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, entry: LedgerEntry) -> OpenCall:
+    def open(self, entry: LedgerEntry, caps: Sequence[Cap] = ()) -> OpenCall:
         """Writes the intent, or finds the unfinished row of that id with what it had created.
 
         A failed call that cost nothing may be opened again under its id and starts anew. Raises Conflict for a call that is
-        done, or that failed and was charged: its row is history.
+        done, or that failed and was charged: its row is history. Raises BudgetExceeded, and writes nothing, when the call
+        would go beyond one of the caps.
         """
         if entry.state is not LedgerState.INTENT:
             raise StoreError(f"call '{entry.id}' must be opened as an intent, not as {entry.state}")
         with self._database.writing() as session:
+            if caps and not self._database.is_sqlite:
+                # SQLite has one writer; elsewhere the calls of one persona line up, or both would see the sum before either
+                session.execute(select(func.pg_advisory_xact_lock(advisory_key(f"ledger-{entry.persona}"))))
             row = session.get(LedgerRow, entry.id, with_for_update=True)
+            _check_caps(session, caps, entry, row)
             if row is None:
                 session.add(ledger_row(entry))
                 return OpenCall(self._database, entry.id, entry.external_id)
             if row.state in _UNFINISHED:
                 row.state = LedgerState.INTENT.value
+                if row.external_id is None:
+                    # nothing is known to exist: what is paid for is paid now
+                    row.at = max(row.at, entry.at)
             elif row.state == LedgerState.FAILED.value and not row.cost:
                 if row.external_id is not None:
                     row.note = _joined(row.note, f"replaces {row.external_id}")
@@ -98,7 +110,7 @@ class Ledger:
         self, *, persona: str | None = None, post_id: int | None = None, since: datetime | None = None
     ) -> tuple[LedgerEntry, ...]:
         """Oldest first; `since` is inclusive."""
-        query = select(LedgerRow).order_by(LedgerRow.at, LedgerRow.id)
+        query = select(LedgerRow).options(defer(LedgerRow.answer)).order_by(LedgerRow.at, LedgerRow.id)
         if persona is not None:
             query = query.where(LedgerRow.persona == persona)
         if post_id is not None:
@@ -108,6 +120,52 @@ class Ledger:
         with self._database.reading() as session:
             rows: Sequence[LedgerRow] = session.scalars(query).all()
             return tuple(map(to_ledger, rows))
+
+    def answer(self, entry_id: str) -> str | None:
+        """What was answered, for a call that is done; None for any other."""
+        query = select(LedgerRow.answer).where(LedgerRow.id == entry_id, LedgerRow.state == LedgerState.DONE.value)
+        with self._database.reading() as session:
+            return session.scalars(query).one_or_none()
+
+    def spent(self, *, persona: str | None = None, post_id: int | None = None, since: datetime | None = None) -> Spent:
+        """The sum of what was charged, or may have been; `since` is inclusive."""
+        with self._database.reading() as session:
+            return _spent(session, persona=persona, post_id=post_id, since=since)
+
+
+def _check_caps(session: Session, caps: Sequence[Cap], entry: LedgerEntry, row: LedgerRow | None) -> None:
+    # what was created earlier was charged then
+    moment = entry.at if row is None or row.external_id is None or row.state not in _UNFINISHED else row.at
+    sums: dict[tuple[datetime | None, int | None], Spent] = {}
+    for cap in caps:
+        if adds(cap.unit, entry) > 0 and cap.covers(moment):
+            persona, key = entry.persona if cap.post_id is None else None, (cap.since, cap.post_id)
+            if key not in sums:
+                sums[key] = _spent(session, persona=persona, post_id=cap.post_id, since=cap.since, but=entry.id)
+            check(cap, sums[key].of(cap.unit), entry)
+
+
+def _spent(
+    session: Session, *, persona: str | None, post_id: int | None, since: datetime | None, but: str | None = None
+) -> Spent:
+    failed = LedgerRow.state == LedgerState.FAILED.value
+    # in whole micro-dollars; the same rule as LedgerEntry.charged_usd
+    cost, estimate = type_coerce(LedgerRow.cost, BigInteger), type_coerce(LedgerRow.estimate, BigInteger)
+    charged = func.coalesce(cost, case((failed, 0), else_=estimate))
+    made = LedgerRow.role == PICTURE, or_(~failed, cost > 0)
+    wanted: list[ColumnElement[bool]] = []
+    if persona is not None:
+        wanted.append(LedgerRow.persona == persona)
+    if post_id is not None:
+        wanted.append(LedgerRow.post_id == post_id)
+    if since is not None:
+        wanted.append(LedgerRow.at >= since)
+    if but is not None:
+        wanted.append(LedgerRow.id != but)
+    # the sum of big integers is a numeric on PostgreSQL
+    usd, images = cast(func.coalesce(func.sum(charged), 0), BigInteger), func.count(case((made[0] & made[1], 1)))
+    micro, pictures = session.execute(select(usd, images).where(*wanted)).one()
+    return Spent(usd=micro / 1_000_000, images=pictures)
 
 
 def _joined(*notes: str | None) -> str | None:

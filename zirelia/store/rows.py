@@ -158,8 +158,13 @@ def ledger_row(entry: LedgerEntry) -> LedgerRow:
     return row
 
 
+def storable(text: str) -> str:
+    """The text as every database takes it: half characters replaced, zeros left out."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
 def fill_ledger(row: LedgerRow, entry: LedgerEntry) -> None:
-    """Writes all that the end of a call may change, but the provider's id."""
+    """Writes all that the end of a call may change, but the provider's id; an answer that is there stays."""
     row.provider = entry.provider
     row.model = entry.model
     row.state = entry.state.value
@@ -169,9 +174,12 @@ def fill_ledger(row: LedgerRow, entry: LedgerEntry) -> None:
     row.tokens_out = entry.tokens_out
     row.seconds = entry.seconds
     row.note = entry.note
+    if entry.answer is not None:
+        row.answer = storable(entry.answer)
 
 
 def to_ledger(row: LedgerRow) -> LedgerEntry:
+    """The entry without its answer, which is read alone."""
     return LedgerEntry(
         id=row.id,
         at=row.at,

@@ -20,6 +20,7 @@ from typing import Self
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, selectinload
 
+from zirelia.domain.budget import Cap, Spent
 from zirelia.domain.decision import Decision
 from zirelia.domain.ledger import LedgerEntry
 from zirelia.domain.post import TRANSITIONS, Event, Post, PostState
@@ -30,17 +31,18 @@ from zirelia.store import rows
 from zirelia.store.backup import copy_all
 from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
-from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow
+from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow, take_planned
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
 from zirelia.store.media import MediaStore
 from zirelia.store.migrate import migrate
+from zirelia.store.nodes import NodeTables
 from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, PostRow, PublicationRow, SlotRow
 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables, JobTables):
+class SqlStore(CriticTables, JobTables, NodeTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:
@@ -67,6 +69,20 @@ class SqlStore(CriticTables, JobTables):
     def close(self) -> None:
         """Closes the connections; the store can be used again and opens new ones."""
         self._database.close()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._database.is_sqlite
+
+    @property
+    def name(self) -> str:
+        """The database as people may see it, without a password."""
+        return self._database.name
+
+    @property
+    def engine_url(self) -> str:
+        """The database for the workflow engine, which keeps its own tables there. It may hold a password."""
+        return self._database.url.render_as_string(hide_password=False)
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +132,9 @@ class SqlStore(CriticTables, JobTables):
         events: Sequence[Event] = (),
         decision: Decision | None = None,
         publication: Publication | None = None,
+        slot: str | None = None,
     ) -> None:
-        """Writes all of it together, or nothing.
+        """Writes all of it together, or nothing. `slot` is a planned one that the post moves to.
 
         The events must lead from the stored state to the post's, by steps that the domain allows. Attempts are never lost:
         new ones are added, a verdict may be given to one that had none. Raises NotFound; Conflict when the stored version or
@@ -139,6 +156,8 @@ class SqlStore(CriticTables, JobTables):
             session.add_all(rows.event_row(post.id, event) for event in events)
             if decision is not None:
                 session.add(rows.decision_row(post.id, decision))
+            if slot is not None:
+                take_planned(session, slot)
             if publication is not None:
                 if publication.post_id != post.id:
                     raise StoreError(f"publication {publication.id} is not of post {post.id}")
@@ -238,10 +257,22 @@ class SqlStore(CriticTables, JobTables):
                 raise _unknown(publication.post_id)
             _write_publication(session, publication)
 
+    def sent(self, persona: str, channel: str, since: datetime) -> tuple[datetime, ...]:
+        """When the persona's account on the channel was sent something, or may have been; oldest first."""
+        query = (
+            select(PublicationRow.at)
+            .join(PostRow, PostRow.id == PublicationRow.post_id)
+            .where(PublicationRow.channel == channel, PublicationRow.at >= since, PostRow.persona == persona)
+            .where(PublicationRow.state != PublicationState.NOT_PUBLISHED.value)
+            .order_by(PublicationRow.at)
+        )
+        with self._database.reading() as session:
+            return tuple(session.scalars(query))
+
     # ---- ledger, lock, backup --------------------------------------------------------------------------------------------
 
-    def open_call(self, entry: LedgerEntry) -> OpenCall:
-        return self._ledger.open(entry)
+    def open_call(self, entry: LedgerEntry, caps: Sequence[Cap] = ()) -> OpenCall:
+        return self._ledger.open(entry, caps)
 
     def close_call(self, entry: LedgerEntry) -> None:
         self._ledger.close(entry)
@@ -251,14 +282,25 @@ class SqlStore(CriticTables, JobTables):
     ) -> tuple[LedgerEntry, ...]:
         return self._ledger.entries(persona=persona, post_id=post_id, since=since)
 
+    def paid_answer(self, call_id: str) -> str | None:
+        return self._ledger.answer(call_id)
+
+    def spent(self, *, persona: str | None = None, post_id: int | None = None, since: datetime | None = None) -> Spent:
+        return self._ledger.spent(persona=persona, post_id=post_id, since=since)
+
     def lock(self, name: str) -> AbstractContextManager[None]:
-        return held(self._locks, name)
+        return held(self._database, self._locks, name)
 
     def backup(self, target: Path) -> Iterator[tuple[str, int]]:
         return copy_all(self._database, self.media, target)
 
     def problems(self) -> tuple[str, ...]:
-        """What SQLite finds wrong in the file, for `zirelia doctor`; empty when all is well. Reads the whole database."""
+        """What SQLite finds wrong in the file, for `zirelia doctor`; empty when all is well. Reads the whole database.
+
+        PostgreSQL sees to its own files and foreign keys.
+        """
+        if not self._database.is_sqlite:
+            return ()
         with self._database.raw_sqlite() as connection:
             found = [row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()

@@ -27,7 +27,7 @@ from zirelia.settings import Choice, Settings, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.studio import adapters, instruments, making
-from zirelia.workflow.kit import Budget, Kit, Subject
+from zirelia.workflow.kit import Kit, Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,8 @@ class Studio:
 
     @cached_property
     def store(self) -> SqlStore:
-        return SqlStore(self.settings.home / DATABASE, self.media)
+        url = self.settings.database_url
+        return SqlStore(url.get_secret_value() if url is not None else self.settings.home / DATABASE, self.media)
 
     @cached_property
     def chat(self) -> Chat:
@@ -209,7 +210,7 @@ class Studio:
             watcher=self.watcher,
             embedder=self.embedder,
             identifier=adapters.identifier(),
-            budget=Budget(month_usd=settings.budget.month_usd, post_usd=settings.budget.post_usd),
+            budget=making.budget(settings, subject.persona if subject else self.persona()),
             attempts=settings.critic.attempts,
             candidates=settings.chat.candidates if embedded else 1,
             short_voice=embedded,

@@ -23,6 +23,7 @@ from zirelia.domain.persona import Kind, Persona
 from zirelia.domain.trigger import trigger_complaints
 from zirelia.errors import ConfigurationError, NotFound, ZireliaError
 from zirelia.files import sweep, whole_file
+from zirelia.settings import Settings
 from zirelia.store.datasets import DatasetFiles
 from zirelia.store.loras import LoraLibrary
 from zirelia.studio import adapters, face_adapters
@@ -62,6 +63,11 @@ def library(studio: Studio) -> LoraLibrary:
     return LoraLibrary(studio.settings.home / "loras")
 
 
+def budget(settings: Settings, persona: Persona) -> Budget:
+    """The settings' caps, by the persona's own calendar."""
+    return Budget(**settings.budget.model_dump(), zone=persona.cadence.zone)
+
+
 def dataset_kit(studio: Studio, name: str, *, backend: str | None = None, with_words: bool = False) -> DatasetKit:
     """What a dataset of that persona is made with.
 
@@ -87,7 +93,7 @@ def dataset_kit(studio: Studio, name: str, *, backend: str | None = None, with_w
         images=studio.images if with_words else None,
         images_licence=face_adapters.images_licence(studio.choices["image"]),
         side=_side(studio, editor),
-        budget=Budget(month_usd=settings.budget.month_usd),
+        budget=budget(settings, persona),
         vision=studio.vision,
         captioner=load_agent("dataset_captioner"),
         vision_estimate_usd=adapters.vision_estimate_usd(settings, studio.choices["vision"]) if studio.vision else 0.0,
@@ -162,7 +168,8 @@ def train_kit(
 ) -> TrainKit:
     """What a training works with. Raises ConfigurationError when it cannot run there."""
     settings = studio.settings
-    own = studio.persona(name).name
+    persona = studio.persona(name)
+    own = persona.name
     others = other_triggers(studio, name)
     trainer: Trainer
     if (where or settings.training.where) == "replicate":
@@ -184,7 +191,7 @@ def train_kit(
         now=lambda: datetime.now(UTC),
         watcher=studio.watcher,
         recipe=plan.model_dump_json(),
-        budget=Budget(month_usd=settings.budget.month_usd),
+        budget=budget(settings, persona),
         complaints=lambda word: trigger_complaints(word, english_words(), others),
     )
 

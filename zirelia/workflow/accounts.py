@@ -3,24 +3,27 @@
     answer = ask(kit, post, "drafter", request, DraftAnswer)
     with counted(kit, Account(persona="mira", name="dataset/mira/b7"), "image", facts, key="face/1", estimate=0.04) as call:
 
-A ledger row `intent` is committed before the call and closed after it; a call that would break a budget is not made.
+A ledger row `intent` is committed before the call and closed after it; a call that would go beyond a cap is not made. A chat
+model's answer is kept in its row by the transaction that closes it: a turn that is resumed after a crash reads it there.
+Knows neither prompts nor what a budget should be.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from zirelia.domain.budget import Period, beginning
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Post
-from zirelia.errors import BudgetExceeded, MediaError, ProviderError, ProviderTimeout
+from zirelia.errors import MediaError, ProviderError, ProviderTimeout
 from zirelia.ports import Answer, BackendFacts, Chat, ChatRequest, PaidCall, Usage
 from zirelia.workflow.kit import Books, Kit
 
@@ -40,42 +43,13 @@ class Account:
         return whom if isinstance(whom, Account) else cls(whom.persona, whom.slot_id, whom.id)
 
 
-def month_start(now: datetime) -> datetime:
-    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def spent(kit: Books, persona: str, *, but: str = "") -> float:
-    """US dollars charged to the persona in this calendar month (UTC), open intents at their estimate; without row `but`."""
-    rows = kit.store.ledger(persona=persona, since=month_start(kit.now()))
-    return sum(row.charged_usd for row in rows if row.id != but)
-
-
-def check_budget(kit: Books, whom: Post | Account, estimate: float, *, row: str = "") -> None:
-    """Raises BudgetExceeded when a call of that estimate would break a cap of the month or of the post.
-
-    row: the call's own row, which a resumed call has in the ledger already.
-    """
-    if estimate <= 0:
-        return
-    account = Account.of(whom)
-    month, cap = spent(kit, account.persona, but=row), kit.budget.month_usd
-    if cap is not None and month + estimate > cap:
-        raise BudgetExceeded(
-            f"{account.persona} has spent ${month:.2f} of ${cap:.2f} this month; the next call may cost ${estimate:.2f}",
-            hint="raise ZIRELIA_BUDGET_MONTH_USD or wait for the next month",
-        )
-    if account.post_id is not None and kit.budget.post_usd is not None:
-        so_far = sum(other.charged_usd for other in kit.store.ledger(post_id=account.post_id) if other.id != row)
-        if so_far + estimate > kit.budget.post_usd:
-            raise BudgetExceeded(
-                f"post {account.post_id} has cost ${so_far:.2f} of ${kit.budget.post_usd:.2f}; "
-                f"the next call may cost ${estimate:.2f}",
-                hint="raise ZIRELIA_BUDGET_POST_USD, or decide on the post as it is",
-            )
+def spent(kit: Books, persona: str) -> float:
+    """US dollars charged to the persona in this calendar month of hers, open intents at their estimate."""
+    return kit.store.spent(persona=persona, since=beginning(Period.MONTH, kit.now(), kit.budget.zone)).usd
 
 
 class Call:
-    """One open ledger row; `cost`, `tokens_in` and `tokens_out` are filled in before it closes.
+    """One open ledger row; cost, tokens, note and a chat model's answer are filled in before it closes.
 
     resumed: an earlier try of this call had already created something at the provider.
     """
@@ -86,17 +60,21 @@ class Call:
         self.cost = 0.0
         self.tokens_in = 0
         self.tokens_out = 0
+        self.note: str | None = None
+        self.answer: str | None = None
 
 
 @contextmanager
 def counted(kit: Books, whom: Post | Account, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
-    """A ledger row around one call. `key` names the call within its account, so that a resumed call finds its row again."""
+    """A ledger row around one call. `key` names the call within its account, so that a resumed call finds its row again.
+
+    Raises BudgetExceeded, before anything is called, when the call would go beyond a cap.
+    """
     account = Account.of(whom)
-    row = _row_for(kit, account, key)
-    check_budget(kit, account, estimate, row=row)
+    now = kit.now()
     entry = LedgerEntry(
-        id=row,
-        at=kit.now(),
+        id=_row_for(kit, account, key),
+        at=now,
         persona=account.persona,
         post_id=account.post_id,
         role=role,
@@ -105,13 +83,14 @@ def counted(kit: Books, whom: Post | Account, role: str, facts: BackendFacts, *,
         state=LedgerState.INTENT,
         estimate_usd=estimate,
     )
-    call = Call(kit.store.open_call(entry))
+    caps = kit.budget.caps(now, account.post_id)
+    call = Call(kit.store.open_call(entry, caps) if caps else kit.store.open_call(entry))
     started = time.monotonic()
     state, note = LedgerState.DONE, None
     cost: float | None = None
     try:
         yield call
-        cost = call.cost
+        cost, note = call.cost, call.note
     except BaseException as error:
         state, note, cost = _outcome(error, call), type(error).__name__, call.cost or None
         raise
@@ -125,6 +104,7 @@ def counted(kit: Books, whom: Post | Account, role: str, facts: BackendFacts, *,
                     "tokens_out": call.tokens_out,
                     "seconds": time.monotonic() - started,
                     "note": note,
+                    "answer": call.answer if state is LedgerState.DONE else None,
                 }
             )
         )
@@ -180,11 +160,14 @@ def ask(
 ) -> Answer[Schema]:
     """One question to the chat model, counted. `turn` tells several questions of one role for one post apart; `eyes` is
     asked in the chat model's place.
+
+    The same turn asked again by a resumed production is answered from the ledger, even where the question reads a little
+    differently by now, because another post was made meanwhile: the turn is what was paid for.
     """
     chat, estimate = (kit.chat, kit.chat_estimate_usd) if eyes is None else (eyes, kit.vision_estimate_usd)
-    # the version tells a second production of the same post from the first, whose rows are closed
+    # the version tells a second production of the same post from the first: what a person wants anew is asked anew
     key = f"{role}/{post.version}.{turn}"
-    return put(kit, post, role, chat, request, schema, key=key, estimate=estimate)
+    return _put(kit, Account.of(post), role, chat, request, schema, key=key, estimate=estimate, asked=None)
 
 
 def put(
@@ -198,8 +181,32 @@ def put(
     key: str,
     estimate: float,
 ) -> Answer[Schema]:
-    """One question to a chat model on anybody's account, counted under that key."""
-    with counted(kit, whom, role, chat.facts(), key=key, estimate=estimate) as call:
+    """One question to a chat model on anybody's account, counted under that key.
+
+    It is answered from the ledger only if it was asked in the same words about the same pictures: an opinion of one text must
+    never pass for that of another.
+    """
+    asked = f"asked {_hash(request)}"
+    return _put(kit, Account.of(whom), role, chat, request, schema, key=key, estimate=estimate, asked=asked)
+
+
+def _put(
+    kit: Books,
+    account: Account,
+    role: str,
+    chat: Chat,
+    request: ChatRequest,
+    schema: type[Schema],
+    *,
+    key: str,
+    estimate: float,
+    asked: str | None,
+) -> Answer[Schema]:
+    """asked: the note by which a kept answer is known to be one to this question; None where its key says enough."""
+    kept = _kept(kit, account, key, schema, chat.facts(), asked)
+    if kept is not None:
+        return kept
+    with counted(kit, account, role, chat.facts(), key=key, estimate=estimate) as call:
         try:
             answer = chat.ask(request, schema)
         except ProviderError as error:
@@ -209,4 +216,39 @@ def put(
             raise
         call.cost = answer.usage.cost_usd
         call.tokens_in, call.tokens_out = answer.usage.tokens_in, answer.usage.tokens_out
+        call.answer, call.note = _readable(answer, schema), asked
         return answer
+
+
+def _kept(
+    kit: Books, account: Account, key: str, schema: type[Schema], facts: BackendFacts, asked: str | None
+) -> Answer[Schema] | None:
+    """The latest answer that was paid for under that key and fits the schema as it is now, at no further cost."""
+    for row in reversed(_rows(kit, account)):
+        # an answer to a certain question is also one of a certain model: it is an opinion, not a step of a turn
+        same = asked is None or (asked in (row.note or "").split("; ") and (row.provider, row.model) == _named(facts))
+        if row.state is LedgerState.DONE and row.id.partition("~")[0] == f"{account.name}/{key}" and same:
+            raw = kit.store.paid_answer(row.id)
+            with suppress(ValidationError):
+                if raw is not None:
+                    return Answer(value=schema.model_validate_json(raw), model=row.model, usage=Usage(), raw=raw)
+    return None
+
+
+def _named(facts: BackendFacts) -> tuple[str, str]:
+    return facts.backend, facts.model
+
+
+def _readable(answer: Answer[Schema], schema: type[Schema]) -> str:
+    """The answer as the model wrote it; where that is more than the schema can read again, as it was understood."""
+    with suppress(ValidationError):
+        if schema.model_validate_json(answer.raw) == answer.value:
+            return answer.raw
+    return answer.value.model_dump_json()
+
+
+def _hash(request: ChatRequest) -> str:
+    """Of everything that is asked."""
+    parts = (*(part.encode("utf-8", "surrogatepass") for part in (request.system, request.user)), *request.images)
+    # lengths first, so that no part can pass for two
+    return hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()[:16]

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
 
 from zirelia.definitions.agents import Agent
+from zirelia.domain.budget import Cap, Period, Unit, beginning
 from zirelia.domain.lora import Lora, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.ports import (
@@ -30,16 +32,42 @@ from zirelia.ports import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+UTC_ZONE = ZoneInfo("UTC")
 MAX_ATTEMPTS = 3
 """Pictures made for one post before it is held."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Hard caps in US dollars; None means no cap."""
+    """Hard caps for one persona, in US dollars and pictures; None means no cap. zone: whose days and months they are."""
 
     month_usd: float | None = None
     post_usd: float | None = None
+    day_usd: float | None = None
+    month_images: int | None = None
+    day_images: int | None = None
+    zone: ZoneInfo = UTC_ZONE
+
+    def caps(self, now: datetime, post_id: int | None = None) -> tuple[Cap, ...]:
+        """The caps on a call made now, for that post if for one; the widest first."""
+        limits = (
+            (Period.MONTH, Unit.USD, self.month_usd),
+            (Period.DAY, Unit.USD, self.day_usd),
+            (Period.POST, Unit.USD, None if post_id is None else self.post_usd),
+            (Period.MONTH, Unit.IMAGES, self.month_images),
+            (Period.DAY, Unit.IMAGES, self.day_images),
+        )
+        return tuple(
+            Cap(
+                period=period,
+                unit=unit,
+                limit=limit,
+                since=beginning(period, now, self.zone),
+                post_id=post_id if period is Period.POST else None,
+            )
+            for period, unit, limit in limits
+            if limit is not None
+        )
 
 
 class Books(Protocol):

@@ -9,7 +9,10 @@ leaves the post `held` with the reason.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from zirelia.domain.cadence import Slot, next_slot
+from zirelia.domain.persona import Persona
 from zirelia.domain.post import Event, Post, PostState, move
 from zirelia.errors import (
     BudgetExceeded,
@@ -36,8 +39,7 @@ def produce(kit: Kit, subject: Subject, slot: Slot | None = None) -> Post:
 
     Raises ConfigurationError when the cadence has no free slot, ConsentRequired when a likeness has none.
     """
-    persona = subject.persona
-    now = kit.now()
+    persona, now = subject.persona, kit.now()
     check_consent(kit, subject)
     if slot is None:
         slot = next_slot(persona.cadence, persona.name, now, kit.store.taken_slots(persona.name))
@@ -45,16 +47,20 @@ def produce(kit: Kit, subject: Subject, slot: Slot | None = None) -> Post:
         raise ConfigurationError(
             f"{persona.name} has no free slot in the next 60 days", hint="widen 'cadence' in the persona pack"
         )
+    return resume(kit, subject, kit.store.add_post(*opened(persona, slot.id, slot.at, now=now)).id)
+
+
+def opened(persona: Persona, slot_id: str, due: datetime, *, now: datetime, by: str = "studio") -> tuple[Post, Event]:
+    """A new post for the slot, and the event that begins its history."""
     post = Post(
         persona=persona.name,
-        slot_id=slot.id,
-        due=slot.at,
+        slot_id=slot_id,
+        due=due,
         disclosure=persona.disclosure.visible_line,
         created=now,
         updated=now,
     )
-    event = Event(post_id=0, at=now, actor="studio", before=None, after=PostState.BRIEFED, because=f"slot {slot.id}")
-    return resume(kit, subject, kit.store.add_post(post, event).id)
+    return post, Event(post_id=0, at=now, actor=by, before=None, after=PostState.BRIEFED, because=f"slot {slot_id}")
 
 
 def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
@@ -62,6 +68,15 @@ def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
 
     Raises Conflict when another process is at work on it.
     """
+    return _carried(kit, subject, post_id, shooting=True)
+
+
+def write(kit: Kit, subject: Subject, post_id: int) -> Post:
+    """The first half of it, which needs no image model: plan and draft. As `resume`."""
+    return _carried(kit, subject, post_id, shooting=False)
+
+
+def _carried(kit: Kit, subject: Subject, post_id: int, *, shooting: bool) -> Post:
     check_consent(kit, subject)
     with kit.store.lock(f"produce-{post_id}"):
         post = kit.store.get_post(post_id)
@@ -70,7 +85,7 @@ def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
                 post = plan(kit, subject, post)
             if post.state is PostState.BRIEFED:
                 post = draft(kit, subject, post)
-            if post.state is PostState.DRAFTED:
+            if post.state is PostState.DRAFTED and shooting:
                 post = shoot(kit, subject, post)
         except _HOLDS as error:
             kit.watcher.failed(error.message)

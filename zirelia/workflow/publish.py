@@ -9,24 +9,45 @@ and waits for a person.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+
 from zirelia.domain.post import Post, PostState, move
-from zirelia.domain.publication import Publication, PublicationState, Receipt, publication_id
-from zirelia.errors import ConfigurationError, IllegalTransition, ProviderError, ZireliaError
+from zirelia.domain.publication import DAY, AccountLimits, Publication, PublicationState, Receipt, earliest, publication_id
+from zirelia.errors import ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
 from zirelia.ports import Channel, Plan, Uncertain
 from zirelia.workflow.consent import check_consent
 from zirelia.workflow.kit import Kit, Subject
 
+FENCE_SECONDS = 10.0
+"""From the stored intent to the call at most. A process that was stopped for longer does not send: another one may have looked
+by then, and sent in its place.
+"""
+
 _ACTOR = "publisher"
 
 
-def publish(kit: Kit, subject: Subject, post_id: int) -> Post:
+def publish(
+    kit: Kit,
+    subject: Subject,
+    post_id: int,
+    *,
+    limits: AccountLimits | None = None,
+    gate: Callable[[], None] = lambda: None,
+) -> Post:
     """Publishes on all of the persona's channels; a post that is published already comes back unchanged.
 
+    Args:
+        limits: what each account takes; a person who posts by hand decides without them.
+        gate: asked before each call; what it raises stops the publication before anything more is sent.
+
     Raises IllegalTransition for a post that nobody approved, ConsentRequired when a likeness has none, Conflict when another
-    process is publishing it right now, and ProviderError when a channel refused (the post is approved again, and the channels
-    that took it keep their receipts).
+    process is publishing it, or on one of its accounts, right now, NotYet when an account takes nothing now, and ProviderError
+    when a channel refused (the post is approved again, and the channels that took it keep their receipts).
     """
-    with kit.store.lock(f"publish-{post_id}"):
+    with kit.store.lock(f"publish-{post_id}"), ExitStack() as accounts:
         post = kit.store.get_post(post_id)
         if post.state is PostState.PUBLISHED:
             return post
@@ -35,17 +56,34 @@ def publish(kit: Kit, subject: Subject, post_id: int) -> Post:
         check_consent(kit, subject)
         channels = _channels(kit, subject)
         plans = {name: _plan(kit, subject, post, channel) for name, channel in channels.items()}
+        for name in sorted(channels):
+            accounts.enter_context(kit.store.lock(f"account-{post.persona}-{name}"))
+        if limits is not None:
+            _keep(kit, post, channels, limits)
         failures: list[ZireliaError] = []
         for name, channel in channels.items():
             try:
-                _send(kit, kit.store.get_post(post_id), channel, plans[name])
-            except ProviderError as error:
+                _send(kit, kit.store.get_post(post_id), channel, plans[name], gate)
+            except (ProviderError, NotYet) as error:
                 failures.append(error)
         # as it is stored: a channel that refused has moved it, and raised instead of answering
-        post = _settle(kit, kit.store.get_post(post_id))
+        post = _settle(kit, kit.store.get_post(post_id), channels)
         if failures and post.state is not PostState.UNKNOWN:
             raise failures[0]
         return post
+
+
+def _keep(kit: Kit, post: Post, channels: Mapping[str, Channel], limits: AccountLimits) -> None:
+    """Raises NotYet when an account that was not sent this post takes nothing now: a post goes out everywhere at once."""
+    now, known = kit.now(), {one.channel: one for one in kit.store.publications(post.id)}
+    for name in channels:
+        if name in known and known[name].state is not PublicationState.NOT_PUBLISHED:
+            continue
+        until = earliest(kit.store.sent(post.persona, name, now - DAY), limits, now)
+        if until > now:
+            raise NotYet(
+                f"{post.persona} on {name}: {limits.daily} posts in 24 hours, {limits.gap_minutes} minutes apart", until=until
+            )
 
 
 def _channels(kit: Kit, subject: Subject) -> dict[str, Channel]:
@@ -93,7 +131,7 @@ def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
     )
 
 
-def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> None:
+def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[], None]) -> None:
     """One channel. Sends only what was never sent, or what the platform certainly does not have."""
     known = kit.store.publication(plan.publication_id)
     if known is not None and known.state is PublicationState.PUBLISHED:
@@ -102,15 +140,21 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> None:
         try:
             receipt = channel.reconcile(plan.publication_id)
         except ProviderError as error:
-            kit.store.save_publication(_now(kit, known, PublicationState.UNKNOWN, note=error.message))
+            # its time stays that of the intent, from which "not there" counts
+            kit.store.save_publication(known.model_copy(update={"state": PublicationState.UNKNOWN, "note": error.message}))
             return
         if receipt is not None:
             kit.store.save_publication(_now(kit, known, PublicationState.PUBLISHED, receipt=receipt))
             return
+        _wait_for_what_is_on_its_way(kit, known, channel)
+    gate()
+    began = time.monotonic(), time.time()
     sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now())
     _intend(kit, post, sending)
     kit.watcher.step("publish", channel.name)
     try:
+        if max(time.monotonic() - began[0], time.time() - began[1]) > FENCE_SECONDS:
+            raise ProviderError("stopped before it could send; nothing went out", provider="zirelia", retryable=True)
         answer = channel.submit(plan)
     except ProviderError as error:
         kit.watcher.failed(error.message)
@@ -118,10 +162,20 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan) -> None:
         raise
     if isinstance(answer, Uncertain):
         kit.watcher.failed(answer.because)
-        kit.store.save_publication(_now(kit, sending, PublicationState.UNKNOWN, note=answer.because))
+        kit.store.save_publication(sending.model_copy(update={"state": PublicationState.UNKNOWN, "note": answer.because}))
     else:
         kit.watcher.done(answer.url)
         kit.store.save_publication(_now(kit, sending, PublicationState.PUBLISHED, receipt=answer))
+
+
+def _wait_for_what_is_on_its_way(kit: Kit, known: Publication, channel: Channel) -> None:
+    """The platform does not show it. Raises NotYet while that may still change."""
+    now, settled = kit.now(), timedelta(seconds=channel.settles_after)
+    if known.at > now:  # the clock was set back: from now on, then
+        known = known.model_copy(update={"at": now})
+        kit.store.save_publication(known)
+    if now - known.at < settled:
+        raise NotYet(f"{channel.name} does not show it yet", until=known.at + settled)
 
 
 def _intend(kit: Kit, post: Post, sending: Publication) -> None:
@@ -139,10 +193,14 @@ def _intend(kit: Kit, post: Post, sending: Publication) -> None:
         kit.store.save_publication(sending)
 
 
-def _settle(kit: Kit, post: Post) -> Post:
-    """The post's state from its publications' states."""
+def _settle(kit: Kit, post: Post, channels: Mapping[str, Channel]) -> Post:
+    """The post's state from its publications' states. A channel that was not reached yet counts as not published."""
     publications = kit.store.publications(post.id)
     states = {publication.state for publication in publications}
+    if not channels.keys() <= {publication.channel for publication in publications}:
+        if post.state is PostState.APPROVED:
+            return post
+        states.add(PublicationState.NOT_PUBLISHED)
     if states & {PublicationState.UNKNOWN, PublicationState.SENDING}:
         to, because = PostState.UNKNOWN, "; ".join(p.note for p in publications if p.note) or "the outcome is not known"
     elif PublicationState.NOT_PUBLISHED in states:
