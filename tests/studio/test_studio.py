@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,8 +20,10 @@ from zirelia.network import outside_allowed
 from zirelia.ports import Exhibit
 from zirelia.settings import Settings, load_settings
 from zirelia.studio import Studio, adapters, instruments, open_studio
+from zirelia.studio.making import dataset_kit
 from zirelia.testing.chat_server import ChatServer
 from zirelia.workflow.compare import scene_shots
+from zirelia.workflow.kit import Budget
 
 
 @pytest.fixture
@@ -66,6 +69,17 @@ def test_one_env_file_wires_hosted_models(home, server):
         subject = studio.subject()
         assert subject.lora is None  # a hosted model has the face built in
         assert len(subject.references) == 12
+
+
+def test_every_cap_reaches_the_kit_and_follows_the_personas_calendar(home):
+    (home / ".env").write_text(
+        "ZIRELIA_BUDGET_MONTH_USD=7\nZIRELIA_BUDGET_DAY_USD=2\nZIRELIA_BUDGET_POST_USD=1\nZIRELIA_BUDGET_MONTH_IMAGES=90\n"
+        "ZIRELIA_BUDGET_DAY_IMAGES=6\nTIMEZONE=Asia/Tokyo\n"
+    )
+    caps = Budget(month_usd=7, day_usd=2, post_usd=1, month_images=90, day_images=6, zone=ZoneInfo("Asia/Tokyo"))
+    with open_studio(embedded=True, root=home) as studio:
+        assert studio.kit(studio.subject()).budget == studio.kit().budget == caps
+        assert dataset_kit(studio, "mira").budget == caps
 
 
 def _settings(home, server):

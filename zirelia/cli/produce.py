@@ -61,9 +61,17 @@ def produce(persona: str | None, count: int, quiet: bool, as_json: bool) -> None
 @_quiet
 @_json
 def retry(post_id: int, quiet: bool, as_json: bool) -> None:
-    """Try a held post again, from the part that failed."""
+    """Try a held post again, from the part that failed; or what the daemon gave up on."""
     with open_studio(terminal.watcher(quiet=quiet or as_json)) as studio:
         post = studio.store.get_post(post_id)
+        job = studio.store.job(post_id)
+        if post.state is not PostState.HELD and job is not None and (job.dead or job.tries):
+            studio.store.revive(post_id, studio.kit().now())
+            if as_json:
+                terminal.print_json(terminal.post_shape(post, studio.media.path))
+            else:
+                click.echo(f"post {post_id}: the daemon tries again to {job.kind} it, at once")
+            return
         subject = studio.subject(post.persona)
         post = production.retry(studio.kit(subject), subject, post_id)
         _finish(studio, post, as_json)

@@ -121,9 +121,7 @@ class Node:
             self.durable.launch()
             self._take_over_own()
             if "clock" in self.roles:
-                adopted = self._store.adopt()
-                if adopted:
-                    self._log("posts found without a job", posts=adopted)
+                self._adopt()
             self._schedule()
         except BaseException:
             self._stack.close()
@@ -141,6 +139,14 @@ class Node:
         """Returns at SIGTERM or SIGINT, or when the node was declared gone by others."""
         with _signals(self.stopping):
             self.stopping.wait()
+
+    def _adopt(self) -> None:
+        try:
+            adopted = self._store.adopt()
+        except Conflict:
+            return  # a node that started at the same moment did it
+        if adopted:
+            self._log("posts found without a job", posts=adopted)
 
     # ---- its place -------------------------------------------------------------------------------------------------------
 

@@ -35,12 +35,11 @@ post that had missed its own.
 
 @dataclass(frozen=True)
 class DueJob:
-    """A job and what its workflow has to know of its post."""
+    """A job and what never changes of its post."""
 
     job: Job
     persona: str
     slot_id: str
-    state: PostState
 
 
 class Due:
@@ -108,7 +107,8 @@ class JobTables:
         """
         wanted = {slot.id: slot for slot in slots}
         with self._database.writing() as session:
-            row = session.get(PersonaRow, persona, with_for_update=True)
+            # shared keys stay free: who opens a slot of hers refers to this row
+            row = session.get(PersonaRow, persona, with_for_update={"key_share": True})
             if row is None:
                 row = PersonaRow(name=persona, first_seen=at)
                 session.add(row)
@@ -142,7 +142,7 @@ class JobTables:
         """
         slots = select(SlotRow).where(SlotRow.state == PLANNED, SlotRow.opens <= now).order_by(SlotRow.opens).limit(limit)
         jobs = (
-            select(JobRow, PostRow.persona, PostRow.slot_id, PostRow.state)
+            select(JobRow, PostRow.persona, PostRow.slot_id)
             .join(PostRow, PostRow.id == JobRow.post_id)
             .where(JobRow.at <= now)
             .order_by(JobRow.at)
@@ -156,8 +156,8 @@ class JobTables:
                 for row in session.scalars(slots.with_for_update(skip_locked=True))
             ]
             owed = [
-                DueJob(rows.to_job(job), persona, slot_id, PostState(state))
-                for job, persona, slot_id, state in session.execute(jobs.with_for_update(skip_locked=True, of=JobRow))
+                DueJob(rows.to_job(job), persona, slot_id)
+                for job, persona, slot_id in session.execute(jobs.with_for_update(skip_locked=True, of=JobRow))
             ]
             yield Due(session, opening, owed)
 
@@ -258,6 +258,18 @@ class JobTables:
         with self._database.reading() as session:
             row = session.scalar(query.order_by(SlotRow.due).limit(1))
             return None if row is None else PlannedSlot(row.id, row.persona, row.due, row.opens or row.due)
+
+    def planned(self, *, limit: int) -> tuple[PlannedSlot, ...]:
+        """The planned slots that open first."""
+        query = select(SlotRow).where(SlotRow.state == PLANNED).order_by(SlotRow.opens).limit(limit)
+        with self._database.reading() as session:
+            return tuple(PlannedSlot(row.id, row.persona, row.due, row.opens or row.due) for row in session.scalars(query))
+
+    def count_posts(self) -> dict[str, int]:
+        """State of posts → how many are in it."""
+        query = select(PostRow.state, func.count()).group_by(PostRow.state)
+        with self._database.reading() as session:
+            return dict(session.execute(query).tuples().all())
 
     def slot_states(self, persona: str, after: datetime, until: datetime) -> dict[str, str]:
         """Slot id → its state, of those that are due in that span."""

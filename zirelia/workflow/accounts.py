@@ -29,6 +29,9 @@ from zirelia.workflow.kit import Books, Kit
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+_BY_NUMBER = frozenset({"planner"})
+"""Roles that answer with a place in a list: beside another list it would mean something else."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -167,7 +170,8 @@ def ask(
     chat, estimate = (kit.chat, kit.chat_estimate_usd) if eyes is None else (eyes, kit.vision_estimate_usd)
     # the version tells a second production of the same post from the first: what a person wants anew is asked anew
     key = f"{role}/{post.version}.{turn}"
-    return _put(kit, Account.of(post), role, chat, request, schema, key=key, estimate=estimate, asked=None)
+    asked = _asked(request) if role in _BY_NUMBER else None
+    return _put(kit, Account.of(post), role, chat, request, schema, key=key, estimate=estimate, asked=asked)
 
 
 def put(
@@ -186,8 +190,8 @@ def put(
     It is answered from the ledger only if it was asked in the same words about the same pictures: an opinion of one text must
     never pass for that of another.
     """
-    asked = f"asked {_hash(request)}"
-    return _put(kit, Account.of(whom), role, chat, request, schema, key=key, estimate=estimate, asked=asked)
+    account, asked = Account.of(whom), _asked(request)
+    return _put(kit, account, role, chat, request, schema, key=key, estimate=estimate, asked=asked)
 
 
 def _put(
@@ -247,8 +251,8 @@ def _readable(answer: Answer[Schema], schema: type[Schema]) -> str:
     return answer.value.model_dump_json()
 
 
-def _hash(request: ChatRequest) -> str:
-    """Of everything that is asked."""
+def _asked(request: ChatRequest) -> str:
+    """A note that is the same for the same question."""
     parts = (*(part.encode("utf-8", "surrogatepass") for part in (request.system, request.user)), *request.images)
     # lengths first, so that no part can pass for two
-    return hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()[:16]
+    return "asked " + hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()[:16]

@@ -1,0 +1,181 @@
+"""A chat answer that was paid for is not paid again after a crash; what a person wants anew is asked anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from zirelia.definitions.answers import DraftAnswer, choice_answer
+from zirelia.domain.post import PostState
+from zirelia.errors import ProviderError
+from zirelia.ports import ChatRequest, Usage
+from zirelia.testing.chat import ScriptedChat
+from zirelia.workflow.accounts import Account, ask, put
+from zirelia.workflow.produce import produce, resume, retry
+from zirelia.workflow.review import request_changes
+
+ROLES = ("planner", "drafter", "text_critic", "art_director")
+EYES = {"alt_text": "A woman smiles at home, in the evening."}
+FORBIDDEN = {"caption": "I used this cream for a week and my skin has never been better. Buy it now."}
+
+
+@pytest.fixture
+def paid(desk):
+    desk.chat = ScriptedChat(cost=0.01)
+    return desk
+
+
+def rows(desk, role):
+    return [row for row in desk.store.ledger() if row.role == role]
+
+
+def dies_after(desk, patch, role, times=1):
+    """The process ends when the row of the role's call is closed, before anything is made of the answer."""
+    close, left = desk.store.close_call, iter(range(times, -1, -1))
+
+    def closing(entry):
+        close(entry)
+        if entry.role == role and next(left) == 1:
+            raise SystemExit(9)
+
+    patch.setattr(desk.store, "close_call", closing)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_crash_between_the_answer_and_what_becomes_of_it_costs_nothing(paid, slot, monkeypatch, role):
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, role)
+        with pytest.raises(SystemExit):
+            produce(paid.kit(), paid.subject, slot())
+    before = len(paid.chat.asked)
+    post = resume(paid.kit(), paid.subject, 1)
+    assert post.state is PostState.AWAITING_REVIEW
+    assert before + len(paid.chat.asked[before:]) == len(ROLES)
+    assert Counter(row.role for row in paid.store.ledger() if row.role in ROLES) == Counter(ROLES)
+    assert paid.store.spent(post_id=1).usd == 0.01 * len(ROLES)
+
+
+def test_the_words_that_were_paid_for_are_those_that_are_used(paid, slot, monkeypatch):
+    paid.chat.script({}, {"caption": "The kettle hums before anybody else is awake. Then it does not."})
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, "drafter")
+        with pytest.raises(SystemExit):
+            produce(paid.kit(), paid.subject, slot())
+    post = resume(paid.kit(), paid.subject, 1)
+    assert post.draft.caption.startswith("The kettle hums")
+    assert post.draft.voice == "scripted"
+
+
+def test_every_crash_of_a_turn_with_rewrites_costs_nothing(paid, slot, monkeypatch):
+    paid.chat.script({}, FORBIDDEN)
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, "drafter", times=2)
+        with pytest.raises(SystemExit):
+            produce(paid.kit(), paid.subject, slot())
+    resume(paid.kit(), paid.subject, 1)
+    assert [row.id.partition("drafter/")[2] for row in rows(paid, "drafter")] == ["1.1", "1.2"]
+    assert paid.store.get_post(1).state is PostState.AWAITING_REVIEW
+
+
+def test_the_alt_text_of_the_chosen_picture_is_not_seen_twice(paid, slot, monkeypatch):
+    eyes = ScriptedChat(EYES, cost=0.02, vision=True)
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, "captioner")
+        with pytest.raises(SystemExit):
+            produce(paid.kit(vision=eyes), paid.subject, slot())
+    post = resume(paid.kit(vision=eyes), paid.subject, 1)
+    assert (post.draft.alt_text, len(eyes.asked)) == (EYES["alt_text"], 1)
+
+
+def test_a_kept_answer_is_free_and_opens_no_row(paid, slot):
+    post = produce(paid.kit(), paid.subject, slot())
+    request = ChatRequest(system="s", user="u")
+    first = ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9)
+    count, asked = len(paid.store.ledger()), len(paid.chat.asked)
+    again = ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9)
+    assert (again.value, again.model, again.raw) == (first.value, first.model, first.raw)
+    assert (first.usage.cost_usd, again.usage) == (0.01, Usage())
+    assert (len(paid.store.ledger()), len(paid.chat.asked)) == (count, asked)
+
+
+def test_an_answer_that_fits_no_more_is_asked_for_anew(paid, slot, monkeypatch):
+    post = produce(paid.kit(), paid.subject, slot())
+    request = ChatRequest(system="s", user="u")
+    ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9)
+    with monkeypatch.context() as patch:
+        patch.setattr(paid.store, "paid_answer", lambda call_id: '{"old": "form"}')
+        ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9)
+    key = f"{post.slot_id}/drafter/{post.version}.9"
+    assert {row.id for row in rows(paid, "drafter") if row.id.startswith(key)} == {key, f"{key}~2"}
+
+
+def test_a_choice_by_number_holds_for_its_own_list_only(paid, slot):
+    post = produce(paid.kit(), paid.subject, slot())
+
+    def chosen(options):
+        return ask(paid.kit(), post, "planner", ChatRequest(system="s", user=options), choice_answer(3), turn=9)
+
+    chosen("1. trams 2. tea 3. rain")
+    asked = len(paid.chat.asked)
+    chosen("1. trams 2. tea 3. rain")
+    assert len(paid.chat.asked) == asked
+    chosen("1. tea 2. rain 3. trams")
+    assert len(paid.chat.asked) == asked + 1
+
+
+def test_an_opinion_of_one_text_is_none_of_another(paid):
+    """`put` is for judging given material: its key is not enough."""
+    kit, account = paid.kit(), Account("mira", "captions/mira")
+
+    def caption(user, images=(b"1",)):
+        request = ChatRequest(system="s", user=user, images=images)
+        return put(kit, account, "vision", eyes, request, DraftAnswer, key="k", estimate=0.0)
+
+    eyes = ScriptedChat(cost=0.01, vision=True)
+    first = caption("a")
+    assert caption("a").value == first.value
+    assert len(eyes.asked) == 1
+    caption("b")
+    caption("a", images=(b"2",))
+    assert len(eyes.asked) == 3
+    assert caption("a").value == first.value
+    assert len(eyes.asked) == 3
+    assert [row.id for row in rows(paid, "vision")] == ["captions/mira/k", "captions/mira/k~2", "captions/mira/k~3"]
+
+
+def test_a_held_post_that_is_tried_again_is_written_anew(paid, slot):
+    paid.chat.script({}, *[FORBIDDEN] * 3)
+    held = produce(paid.kit(), paid.subject, slot())
+    assert (held.state, held.draft) == (PostState.HELD, None)
+    before = {row.id for row in rows(paid, "drafter")}
+    post = retry(paid.kit(), paid.subject, held.id)
+    assert post.state is PostState.AWAITING_REVIEW
+    new = {row.id for row in rows(paid, "drafter")} - before
+    assert len(new) == 1
+    assert not any("~" in row for row in new)
+
+
+def test_a_picture_that_failed_is_directed_once_and_described_anew(paid, slot):
+    eyes = ScriptedChat(EYES, vision=True)
+    paid.images.failures.append(ProviderError("down", provider="fake"))
+    held = produce(paid.kit(vision=eyes), paid.subject, slot())
+    assert retry(paid.kit(vision=eyes), paid.subject, held.id).state is PostState.AWAITING_REVIEW
+    assert (len(rows(paid, "art_director")), len(eyes.asked)) == (1, 1)
+
+
+def test_a_request_for_changes_is_directed_and_described_anew(paid, slot):
+    eyes = ScriptedChat(EYES, vision=True)
+    kit = paid.kit(vision=eyes)
+    post = produce(kit, paid.subject, slot())
+    request_changes(kit, post.id, by="ana", because="closer")
+    again = resume(kit, paid.subject, post.id)
+    assert (again.state, again.chosen) == (PostState.AWAITING_REVIEW, 2)
+    assert len(rows(paid, "art_director")) == 2
+    assert len(eyes.asked) == 2
+    assert "closer" in paid.chat.asked[-1].user
+    # and once more with the very same words
+    request_changes(kit, post.id, by="ana", because="closer")
+    resume(kit, paid.subject, post.id)
+    assert len(rows(paid, "art_director")) == 3
+    assert not any("~" in row.id for row in paid.store.ledger())
