@@ -224,7 +224,7 @@ class JobTables:
             .limit(limit)
         )
         with self._database.reading() as session:
-            return tuple((post_id, persona, state, since) for post_id, persona, state, since in session.execute(query).tuples())
+            return tuple((post_id, persona, state, since) for post_id, persona, state, since in session.execute(query))
 
     def put_off(self, post_id: int, *, now: datetime, because: str, at_least: timedelta = timedelta(0)) -> Job | None:
         """After a failed try that left the post as it was; None when the post has no job any more."""
@@ -269,13 +269,13 @@ class JobTables:
         """State of posts → how many are in it."""
         query = select(PostRow.state, func.count()).group_by(PostRow.state)
         with self._database.reading() as session:
-            return dict(session.execute(query).tuples().all())
+            return {row[0]: row[1] for row in session.execute(query)}
 
     def slot_states(self, persona: str, after: datetime, until: datetime) -> dict[str, str]:
         """Slot id → its state, of those that are due in that span."""
         query = select(SlotRow.id, SlotRow.state).where(SlotRow.persona == persona, SlotRow.due > after, SlotRow.due <= until)
         with self._database.reading() as session:
-            return dict(session.execute(query).tuples().all())
+            return {row[0]: row[1] for row in session.execute(query)}
 
 
 def take_planned(session: Session, slot_id: str) -> None:
