@@ -10,68 +10,43 @@ up, in a traceback too. Texts of models are data: they cannot drive a terminal. 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
-import re
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+import threading
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
 
 import structlog
-from pydantic import BaseModel, SecretStr
 
-from zirelia.domain.value import printable
+from zirelia.engine.masking import Masking
 from zirelia.settings import Settings
 
-MASK = "••••"
 _QUIET = ("dbos", "apscheduler", "httpx", "httpcore", "uvicorn", "sqlalchemy", "alembic", "PIL", "urllib3")
-# what carries a secret by its form, whoever wrote it
-_FORMS = (
-    (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), MASK),
-    (re.compile(r"(?i)\b(bearer|token|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
-    (re.compile(r"(?i)\b(api[_-]?key|access[_-]?token|token|secret|password)=[^&\s\"']+"), rf"\1={MASK}"),
-)
-_SHORTEST = 4
+_INSIDE = ("_record", "_from_structlog")
+_FIRST = ("time", "level", "event")
+_MANY_LINES = ("exception", "stack", "stack_info")
 
 
-class Masking:
-    """A processor that takes secrets out of every string of an event."""
+class _Masked:
+    """A processor: every field of an event without secrets, and such that JSON can hold it."""
 
     def __init__(self, settings: Settings) -> None:
-        found = {secret.get_secret_value() for secret in _secrets(settings)}
-        # the longest first: one may hold another
-        self._values = sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
+        self._mask = Masking(settings)
 
     def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for key, value in event.items():
-            event[key] = self._clean(value)
-        return event
-
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._clean(one) for key, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._clean(one) for one in value]
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        return self.text(str(value))
-
-    def text(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, MASK)
-        for form, mask in _FORMS:
-            text = form.sub(mask, text)
-        return printable(text)
+        clean = {self._mask.text(key): self._mask.field(key, value) for key, value in event.items() if key not in _INSIDE}
+        first = {key: clean.pop(key) for key in _FIRST if key in clean}
+        return {**first, **clean, **{key: event[key] for key in _INSIDE if key in event}}
 
 
-def _secrets(value: object) -> Iterator[SecretStr]:
-    if isinstance(value, SecretStr):
-        yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _secrets(one)
+class _Door(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Of a record that cannot be written, its place alone is told: its parts have not been masked."""
+        with contextlib.suppress(Exception):
+            told = {"level": "error", "event": "a log record could not be written", "at": f"{record.name}:{record.lineno}"}
+            self.stream.write(json.dumps(told) + "\n")
 
 
 def configure_logs(settings: Settings) -> None:
@@ -82,32 +57,59 @@ def configure_logs(settings: Settings) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
-        Masking(settings),
+        _Masked(settings),
     ]
-    last: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time", pad_event_to=24)
-        if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    handler = logging.StreamHandler(sys.stderr)
+    last: tuple[Any, ...] = (structlog.processors.JSONRenderer(ensure_ascii=not _writes_unicode(sys.stderr)),)
+    if console:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            timestamp_key="time",
+            pad_event_to=24,
+            # tracebacks are words already: they had to be masked
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+        last = (_one_line, renderer)
+    handler = _Door(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger(name).propagate = True
-        logging.getLogger(name).handlers = []
+        quiet = logging.getLogger(name)
+        quiet.setLevel(max(logging.WARNING, root.level))
+        # a handler of its own: a package that finds none when it is loaded makes one, past this door
+        quiet.handlers, quiet.propagate = [handler], False
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_died
+
+
+def _writes_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def _one_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """On a terminal a text with line breaks could pass for lines of the log."""
+    for key, value in event.items():
+        if isinstance(value, str) and key not in _MANY_LINES:
+            event[key] = " ⏎ ".join(value.splitlines())
+    return event
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    if died.exc_type is not SystemExit:
+        name = died.thread.name if died.thread is not None else "?"
+        told = (died.exc_type, died.exc_value, died.exc_traceback)
+        logger()("a thread died", level="error", thread=name, exc_info=told)
 
 
 def logger(name: str = "zirelia") -> Callable[..., None]:
