@@ -559,6 +559,28 @@ class Store(Protocol):
         """
         ...
 
+    def unremembered(self, persona: str, embedder: str, *, limit: int) -> tuple[Post, ...]:
+        """Published posts of which no vector of that embedder is kept, newest first, without their attempts."""
+        ...
+
+    def remember(self, embedder: str, vectors: Sequence[tuple[int, bytes]], *, at: datetime) -> None:
+        """Keeps a vector a post (float32, little-endian, length 1), in place of another embedder's; one that is kept already
+        stays. Raises StoreError for a post that is not published, and NotFound; then nothing is kept.
+        """
+        ...
+
+    def memories(self, persona: str, embedder: str, *, limit: int) -> tuple[tuple[int, bytes], ...]:
+        """Post ids and vectors that this embedder made, newest first."""
+        ...
+
+    def recalled(self, ids: Sequence[int]) -> tuple[Post, ...]:
+        """The posts of those ids, in their order, without their attempts; an unknown id is left out."""
+        ...
+
+    def story(self, persona: str, *, but: int) -> tuple[Post, ...]:
+        """All posts that tell a part of a story, rejected ones left out, oldest first, without their attempts."""
+        ...
+
     def add_attempt(self, post_id: int, attempt: Attempt) -> None:
         """Appends an attempt with its findings; the same number twice is a Conflict."""
         ...

@@ -202,6 +202,7 @@ def test_a_shot_that_was_there_before_is_asked_again_then_changed(desk, slot):
     first = produce(desk.kit(), desk.subject, slot())
     brief = first.brief
     fixed = {"routine": [{"name": "day", "start_hour": 0, "end_hour": 24, "activities": ["draws"], "scenes": [brief.scene]}]}
+    fixed["look"] = desk.subject.persona.look.model_dump(mode="json") | {"wardrobe": []}
     second = produce(desk.kit(), desk.as_persona(**fixed), slot("night", 21))
     assert second.held_because is None
     assert (second.shot.scene, second.shot.outfit) == (first.shot.scene, "a raincoat")

@@ -27,7 +27,7 @@ from zirelia.domain.value import Text, Value
 from zirelia.errors import DefinitionError, NotFound
 
 VARIABLES: dict[str, frozenset[str]] = {
-    "planner": frozenset({"name", "bio", "moment", "occasion", "options", "recent"}),
+    "planner": frozenset({"name", "bio", "moment", "occasion", "options", "recent", "story"}),
     "drafter": frozenset({"name", "voice", "examples", "brief", "avoid", "limits", "note"}),
     "short_drafter": frozenset({"name", "bio", "scene"}),
     "text_critic": frozenset({"name", "boundaries", "draft"}),

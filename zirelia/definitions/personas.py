@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from zirelia import resources
 from zirelia.definitions.complaints import Problem, dotted, near_miss, problems_in, refusal
 from zirelia.definitions.marked_yaml import Located, parse, read_text
+from zirelia.domain.arc import complaints
 from zirelia.domain.persona import Persona
 from zirelia.errors import ConfigurationError, DefinitionError, NotFound
 
@@ -141,7 +142,7 @@ def _file_of(name_or_path: str | Path) -> Path:
 
 
 def _beyond_the_schema(persona: Persona, located: Located, *, by_name: bool) -> list[Problem]:
-    """What the schema cannot know: the folder's name, and that paths stay inside the pack."""
+    """What the schema cannot know: the folder's name, that paths stay inside the pack, and that arcs do not wait in vain."""
     problems = []
     if by_name and persona.name != located.path.parent.name:
         problems.append(
@@ -151,6 +152,9 @@ def _beyond_the_schema(persona: Persona, located: Located, *, by_name: bool) -> 
         if not stays_inside(name):
             place = ("references", index)
             problems.append(Problem(located.line_of(place), dotted(place), f"'{name}' is not a path inside the pack"))
+    for within, wrong in complaints(persona.arcs):
+        at = ("arcs", *within)
+        problems.append(Problem(located.line_of(at), dotted(at), wrong))
     named: list[tuple[tuple[str | int, ...], str]] = []
     if persona.lora and persona.lora.weights is not None:
         named.append((("lora", "weights"), persona.lora.weights))

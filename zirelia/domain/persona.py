@@ -14,6 +14,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from zirelia.domain.arc import Arc
 from zirelia.domain.cadence import Cadence
 from zirelia.domain.lora import LoraChoice, Scale
 from zirelia.domain.value import Sha256, Slug, Text, Value
@@ -168,6 +169,7 @@ class Persona(Value):
     consent: Consent
     routine: tuple[Routine, ...] = Field(min_length=1)
     interests: tuple[Interest, ...] = Field(min_length=1)
+    arcs: tuple[Arc, ...] = Field(default=(), max_length=50)
     cadence: Cadence
     boundaries: Boundaries = Boundaries()
     channels: tuple[Slug, ...] = Field(default=("folder",), min_length=1)

@@ -59,7 +59,7 @@ IN_QUEUE = frozenset({_S.AWAITING_REVIEW, _S.HELD, _S.APPROVED, _S.UNKNOWN})
 
 
 class Brief(Value):
-    """What to say and show, and why now."""
+    """What to say and show, and why now. arc, beat: the story of the pack and its part, from 1, that this post tells."""
 
     topic: Text
     angle: Text
@@ -68,6 +68,8 @@ class Brief(Value):
     light: Text
     occasion: str | None = None
     avoid: tuple[Text, ...] = ()
+    arc: Slug | None = None
+    beat: int | None = Field(default=None, ge=1)
 
 
 class Draft(Value):

@@ -97,7 +97,7 @@ class OpenAIEmbedder:
             model=self._model,
             local=self._local,
             paid=not self._local,
-            details={"server": self._url},
+            details={"server": self._url} | ({"dimensions": str(self._dimensions)} if self._dimensions else {}),
         )
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

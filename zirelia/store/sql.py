@@ -35,6 +35,7 @@ from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow, take_planned
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
 from zirelia.store.media import MediaStore
+from zirelia.store.memory import MemoryTables
 from zirelia.store.migrate import migrate
 from zirelia.store.nodes import NodeTables
 from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, PostRow, PublicationRow, SlotRow
@@ -42,7 +43,7 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables, JobTables, NodeTables):
+class SqlStore(CriticTables, JobTables, MemoryTables, NodeTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:

@@ -90,7 +90,7 @@ class NodeRow(Base):
 
 
 class MemoryRow(Base):
-    """The embedding of one post that went out or was approved: float32, little-endian, L2-normalised."""
+    """The embedding of one post that went out: float32, little-endian, L2-normalised."""
 
     __tablename__ = "memories"
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from zirelia.definitions.answers import DraftAnswer, ShortDraftAnswer
+from zirelia.domain.arc import told_by
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Draft, Post, PostState, move
 from zirelia.domain.prompt import place
@@ -106,7 +107,7 @@ def _write(
             "name": persona.display_name,
             "voice": tone,
             "examples": list(voice.examples) or None,
-            "brief": _brief_lines(brief),
+            "brief": _brief_lines(persona, brief),
             "avoid": [*voice.avoid, *persona.boundaries.topics] or None,
             "limits": f"at most {limit} characters",
             "note": "; ".join(complaints) or None,
@@ -131,7 +132,9 @@ def _write(
 def _write_short(kit: Kit, persona: Persona, post: Post, brief: Brief, turn: int) -> tuple[Draft, str]:
     """By a tiny model: two sentences of its own; hashtags and alt text are read off the brief."""
     agent = kit.agents["short_drafter"]
-    scene = f"{persona.display_name} {brief.activity}, {place(brief.scene)}, {brief.light}. She thinks of {brief.topic}."
+    part = told_by(persona.arcs, brief)
+    thought = part.beat.tells if part else f"She thinks of {brief.topic}."
+    scene = f"{persona.display_name} {brief.activity}, {place(brief.scene)}, {brief.light}. {thought}"
     system, user = agent.render({"name": persona.display_name, "bio": persona.bio.split(".")[0], "scene": scene})
     request = ChatRequest(
         system=system,
@@ -147,9 +150,15 @@ def _write_short(kit: Kit, persona: Persona, post: Post, brief: Brief, turn: int
     return Draft(caption=answer.value.spelt(), hashtags=hashtags, alt_text=alt_text, voice=answer.model), answer.raw
 
 
-def _brief_lines(brief: Brief) -> list[str]:
+def _brief_lines(persona: Persona, brief: Brief) -> list[str]:
     lines = [f"topic: {brief.topic}", f"today: {brief.angle}", f"she {brief.activity}", f"place: {brief.scene}"]
-    return [*lines, f"occasion: {brief.occasion}"] if brief.occasion else lines
+    if brief.occasion:
+        lines.append(f"occasion: {brief.occasion}")
+    part = told_by(persona.arcs, brief)
+    if part is not None:
+        lines += [f"told in earlier posts: {told}" for told in part.so_far()]
+        lines.append(f"the story goes on, tell this: {part.beat.tells}")
+    return lines
 
 
 def _best(kit: Kit, drafts: Sequence[Draft], brief: Brief, recent: Sequence[str]) -> Draft:

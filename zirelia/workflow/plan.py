@@ -3,29 +3,37 @@
     post = plan(kit, subject, post)       # the post with its brief, stored
 
 The options are made here, so that even a tiny model cannot plan outside the persona's life; the model chooses and says what
-is particular today. Recent topics, scenes and activities are avoided by how recently they appeared.
+is particular today. Scenes take turns; topics and activities are avoided by how recently they appeared, and what is alike to a
+published post is less likely. When a story goes on, all options tell its next beat.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from zirelia.definitions.answers import choice_answer, plan_answer
+from zirelia.domain.arc import Beat, Part, next_beat
 from zirelia.domain.cadence import occasion_on
+from zirelia.domain.memory import about, novelty
 from zirelia.domain.persona import Persona, Routine
 from zirelia.domain.post import Brief, Post
+from zirelia.domain.rotation import rested
 from zirelia.domain.shot import ShotVocabulary
-from zirelia.errors import ConfigurationError
+from zirelia.errors import ConfigurationError, Conflict
 from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.memory import LOOKED_BACK, REMEMBERED, recall, recollect
 
 OPTIONS = 4
-REMEMBERED = 12
-"""Recent posts that the planner sees, as topics and places, never as whole texts."""
+CONSIDERED = 32
+"""Options that are compared with what was published."""
 
 _DAYLIGHT = ((5, 7, "golden hour"), (7, 17, "daylight"), (17, 20, "golden hour"))
 
@@ -42,15 +50,46 @@ class Option:
     def line(self) -> str:
         return f"{self.activity}, scene: {self.scene}, topic: {self.topic}"
 
+    def about(self) -> str:
+        return about(self.topic, self.activity, self.scene)
+
 
 def plan(kit: Kit, subject: Subject, post: Post) -> Post:
     """Chooses the brief and stores it. Raises ConfigurationError when the routine offers nothing that can be drawn."""
-    persona = subject.persona
-    moment = post.due.astimezone(persona.cadence.zone)
-    occasion = occasion_on(persona.cadence, moment.date())
-    recent = recent_briefs(kit, post)
-    options = options_for(persona, moment, post.slot_id, recent, kit.images.vocabulary())
-    kit.watcher.step("plan", f"{moment:%A %d %B, %H:%M} in {persona.cadence.timezone}")
+    moment = post.due.astimezone(subject.persona.cadence.zone)
+    kit.watcher.step("plan", f"{moment:%A %d %B, %H:%M} in {subject.persona.cadence.timezone}")
+    # until the brief is stored nobody else may tell the same beat
+    with ExitStack() as held:
+        brief = _brief(kit, subject.persona, post, moment, _story(kit, subject.persona, post, moment.date(), held))
+        briefed = post.model_copy(update={"brief": brief, "updated": kit.now(), "version": post.version + 1})
+        kit.store.save_post(briefed, expected_version=post.version)
+    kit.watcher.done(f"{brief.topic}, {brief.activity} ({brief.scene}, {brief.light})")
+    return briefed
+
+
+def _story(kit: Kit, persona: Persona, post: Post, day: date, held: ExitStack) -> Part | None:
+    """The beat that this post tells, its story locked by `held`; none while another post of hers is planning one."""
+
+    def due() -> Part | None:
+        return next_beat(persona.arcs, kit.store.story(persona.name, but=post.id), day, persona.cadence.zone)
+
+    if not persona.arcs or due() is None:
+        return None
+    try:
+        held.enter_context(kit.store.lock(f"story-{persona.name}"))
+    except Conflict:
+        return None
+    return due()
+
+
+def _brief(kit: Kit, persona: Persona, post: Post, moment: datetime, part: Part | None) -> Brief:
+    occasion, vocabulary = occasion_on(persona.cadence, moment.date()), kit.images.vocabulary()
+    lately = kit.store.remembered(post.persona, but=post.id, limit=LOOKED_BACK)
+    recent = tuple(other.brief for other in lately if other.brief is not None)
+    past = recollect(kit, persona)
+    beat = _drawable(kit, part.beat, vocabulary) if part else None
+    options = options_for(persona, moment, post.slot_id, recent, vocabulary, likeness=past.likeness, beat=beat)
+    avoid = recall(kit, persona, lately[:REMEMBERED], past, [option.about() for option in options])
     agent = kit.agents["planner"]
     system, user = agent.render(
         {
@@ -58,36 +97,39 @@ def plan(kit: Kit, subject: Subject, post: Post) -> Post:
             "bio": persona.bio,
             "moment": f"{moment:%A %d %B %Y, %H:%M}",
             "occasion": occasion,
-            "recent": [f"{brief.topic}, at the {brief.scene}" for brief in recent] or None,
+            "recent": [memory.line() for memory in avoid] or None,
+            "story": [*part.so_far(), part.beat.tells] if part else None,
             "options": [option.line() for option in options],
         }
     )
     request = ChatRequest(system=system, user=user, temperature=agent.temperature, max_tokens=agent.max_tokens, seed=post.id)
     if kit.short_voice:
         chosen = options[ask(kit, post, "planner", request, choice_answer(len(options))).value.choice - 1]
-        angle = f"{persona.display_name} {chosen.activity}"
+        angle = part.beat.tells if part else f"{persona.display_name} {chosen.activity}"
     else:
         answer = ask(kit, post, "planner", request, plan_answer(len(options)))
         chosen, angle = options[answer.value.choice - 1], answer.value.angle
-    brief = Brief(
+    if part:
+        kit.watcher.note(f"tells part {part.number} of {len(part.arc.beats)} of '{part.arc.name}'")
+    return Brief(
         topic=chosen.topic,
         angle=angle,
         activity=chosen.activity,
         scene=chosen.scene,
         light=chosen.light,
         occasion=occasion,
-        avoid=tuple(dict.fromkeys(other.topic for other in recent)),
+        avoid=tuple(dict.fromkeys(other.topic for other in recent[:REMEMBERED])),
+        arc=part.arc.name if part else None,
+        beat=part.number if part else None,
     )
-    briefed = post.model_copy(update={"brief": brief, "updated": kit.now(), "version": post.version + 1})
-    kit.store.save_post(briefed, expected_version=post.version)
-    kit.watcher.done(f"{brief.topic}, {brief.activity} ({brief.scene}, {brief.light})")
-    return briefed
 
 
-def recent_briefs(kit: Kit, post: Post) -> tuple[Brief, ...]:
-    """Briefs of the persona's latest other posts that were not rejected, newest first."""
-    posts = kit.store.remembered(post.persona, but=post.id, limit=REMEMBERED)
-    return tuple(other.brief for other in posts if other.brief is not None)
+def _drawable(kit: Kit, beat: Beat, vocabulary: ShotVocabulary | None) -> Beat:
+    """The beat without a scene that the image model cannot draw: one of the routine's takes its place."""
+    if beat.scene is None or vocabulary is None or beat.scene in vocabulary.scenes:
+        return beat
+    kit.watcher.note(f"the image model cannot draw '{beat.scene}'; the story goes on elsewhere")
+    return beat.model_copy(update={"scene": None})
 
 
 def options_for(
@@ -96,33 +138,55 @@ def options_for(
     seed: str,
     recent: Sequence[Brief],
     vocabulary: ShotVocabulary | None = None,
+    *,
+    likeness: Callable[[Sequence[str]], Sequence[float]] | None = None,
+    beat: Beat | None = None,
 ) -> tuple[Option, ...]:
-    """Up to four different options for the local `moment`; the same for the same seed and memory."""
+    """Up to four different options for the local `moment`; the same for the same seed and memory.
+
+    recent: newest first. likeness: of texts to what was published, 0 to 1 each. beat: what all options are to tell.
+    """
     draw = random.Random(seed)  # noqa: S311 - a reproducible choice of topics, not a secret
-    entries = _active(persona.routine, moment.hour)
-    scenes = {entry.name: [s for s in entry.scenes if vocabulary is None or s in vocabulary.scenes] for entry in entries}
-    candidates = [
-        Option(topic=interest.topic, activity=activity, scene=scene, light=_light(entry, moment, vocabulary))
-        for entry in entries
-        for scene in scenes[entry.name]
-        for activity in entry.activities
-        for interest in persona.interests
-    ]
+    weights = {interest.topic: interest.weight for interest in persona.interests}
+    candidates = _candidates(persona, moment, vocabulary, beat)
     if not candidates:
         raise ConfigurationError(
             f"{persona.name}'s routine at {moment:%H:%M} has no scene that the image model can draw",
             hint="scenes it can draw: " + ", ".join(vocabulary.scenes if vocabulary else ()),
         )
-    weights = {interest.topic: interest.weight for interest in persona.interests}
-    # a weighted shuffle (Efraimidis and Spirakis 2006): larger keys come first
-    keys = {o: draw.random() ** (1.0 / (weights[o.topic] * _freshness(o, recent))) for o in candidates}
+    # a weighted shuffle (Efraimidis and Spirakis 2006), by logarithms: larger keys come first
+    drawn = {option: math.log(max(draw.random(), sys.float_info.min)) for option in candidates}
+    scenes = tuple(dict.fromkeys(option.scene for option in candidates))
+    turn = rested(scenes, [brief.scene for brief in recent], at_least=len(scenes) // 2)
+    fresh = {o: weights.get(o.topic, 1.0) * _freshness(o, recent) for o in candidates if o.scene in turn}
+    ranked = sorted(fresh, key=lambda o: -drawn[o] / fresh[o])
+    if likeness is not None:
+        ranked = ranked[:CONSIDERED]
+        new = dict(zip(ranked, map(novelty, likeness([option.about() for option in ranked])), strict=True))
+        ranked.sort(key=lambda o: -drawn[o] / (fresh[o] * new[o]))
     options: list[Option] = []
-    for option in sorted(candidates, key=lambda o: -keys[o]):
-        if all((option.scene, option.topic) != (o.scene, o.topic) and option.activity != o.activity for o in options):
+    for option in ranked:
+        # what a beat says is the same in all of them
+        new_place = beat is not None or all((option.scene, option.topic) != (o.scene, o.topic) for o in options)
+        if new_place and all(option.activity != o.activity for o in options):
             options.append(option)
         if len(options) == OPTIONS:
             break
     return tuple(options)
+
+
+def _candidates(persona: Persona, moment: datetime, vocabulary: ShotVocabulary | None, beat: Beat | None) -> list[Option]:
+    """Everything of the hour that can be drawn, with what the beat says in place of the routine's and the interests'."""
+    topic, activity_told, scene_told = (beat.topic, beat.activity, beat.scene) if beat else (None, None, None)
+    topics = (topic,) if topic else tuple(interest.topic for interest in persona.interests)
+    return [
+        Option(topic=one, activity=activity, scene=scene, light=_light(entry, moment, vocabulary))
+        for entry in _active(persona.routine, moment.hour)
+        for scene in ((scene_told,) if scene_told else entry.scenes)
+        if vocabulary is None or scene in vocabulary.scenes
+        for activity in ((activity_told,) if activity_told else entry.activities)
+        for one in topics
+    ]
 
 
 def _freshness(option: Option, recent: Sequence[Brief]) -> float:
