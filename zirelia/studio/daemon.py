@@ -6,6 +6,7 @@ run(("clock", "work", "gpu"), device="0")      # until SIGTERM or SIGINT
 from __future__ import annotations
 
 from zirelia.engine.logs import LogWatcher, configure_logs, logger
+from zirelia.engine.masking import Masking
 from zirelia.engine.nodes import Node
 from zirelia.engine.notify import Notifier
 from zirelia.settings import load_settings
@@ -28,7 +29,7 @@ def run(roles: tuple[str, ...], *, device: str) -> None:
     configure_logs(settings)
     log = logger()
     with open_studio(settings=settings) as studio:
-        notifier = Notifier(settings.notify, log)
+        notifier = Notifier(settings.notify, log, mask=Masking(settings).text)
         try:
             with Node(
                 studio.store,
