@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve-and-post": ("decide:approve_and_post", "Approve a post and publish it now."),
     "cancel": ("up:cancel", "Give up a post: it is rejected. Of one whose outcome is unknown, say first whether it is out."),
     "up": ("up:up", "Run the daemon: posts are made ahead of their slots, wait for a person, and go out when approved."),
+    "rehearse": (
+        "rehearse:rehearse",
+        "Rehearse days of the daemon in minutes: the real way, into a throw-away home; writes a page with the feed.",
+    ),
     "status": ("status:status", "Show whether the daemon is up, what comes next, and what needs a person."),
     "pause": ("up:pause", "Begin nothing and send nothing, for one persona or for all; what runs may end."),
     "resume": ("up:resume", "Take a pause away."),

@@ -3,8 +3,8 @@
     moment = SimulatedTime(start)
     Rehearsal(clock, durable, store, moment, until=start + timedelta(days=7), decide=person, seen=print).run()
 
-Only the time is pretended: slots open at their lead time, jobs run as workflows, posts go out when they are due. While something
-runs the time stands still. Knows no persona and no model.
+Only the time is pretended: slots open at their lead time, jobs run as workflows, posts go out when they are due. While work
+runs, the time stands still. Knows no persona and no model.
 """
 
 from __future__ import annotations

@@ -115,6 +115,11 @@ def vision_estimate_usd(settings: Settings, choice: Choice) -> float:
     return _VISION_QUESTIONS * _estimate(_vision_price(settings, choice))
 
 
+def looking_usd(model: str) -> float:
+    """What judging one picture with that model may cost at most, by its list price."""
+    return _VISION_QUESTIONS * _estimate(PRICES.get(model, UNKNOWN_PRICE))
+
+
 def _estimate(price: tuple[float, float]) -> float:
     return sum(tokens * each for tokens, each in zip(_ESTIMATED_TOKENS, price, strict=True)) / 1_000_000
 

@@ -50,18 +50,19 @@ Deciding = Literal["approve", "nobody"]
 class Wanted(Value):
     """What is rehearsed. decide: "approve" stands in for a person who approves what the critic passed; "nobody" never decides.
 
-    at: how far it came; the start, in a new one.
+    at: how far it came; the start, in a new one. name: what its calls are booked under.
     """
 
+    name: Slug
     personas: tuple[Slug, ...]
     start: Instant
     until: Instant
     decide: Deciding = "approve"
     at: Instant
 
-    @property
-    def same(self) -> dict[str, object]:
-        return self.model_dump(exclude={"at"})
+    def is_same(self, other: Wanted) -> bool:
+        """Whether one goes on with the other."""
+        return self.model_dump(exclude={"at", "name"}) == other.model_dump(exclude={"at", "name"})
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def wanted(studio: Studio, personas: Sequence[str] | None, *, days: int, first: 
     day = first.date() if first is not None else (datetime.now(UTC).astimezone(zone) + timedelta(days=1)).date()
     start = datetime.combine(day, time(), zone).astimezone(UTC)
     until = datetime.combine(day + timedelta(days=days), time(), zone).astimezone(UTC)
-    return Wanted(personas=names, start=start, until=until, decide=decide, at=start)
+    return Wanted(name=f"r{uuid.uuid4().hex[:8]}", personas=names, start=start, until=until, decide=decide, at=start)
 
 
 def notebook(home: Path) -> Wanted | None:
