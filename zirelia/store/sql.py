@@ -31,6 +31,7 @@ from zirelia.store import rows
 from zirelia.store.backup import copy_all
 from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
+from zirelia.store.figures import FigureTables
 from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow, take_planned
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
@@ -43,7 +44,7 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables, JobTables, MemoryTables, NodeTables):
+class SqlStore(CriticTables, FigureTables, JobTables, MemoryTables, NodeTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:
