@@ -98,10 +98,12 @@ class Worker:
         }
 
     def write(self, post_id: int) -> dict[str, Any]:
-        return self._done(post_id, {PostState.BRIEFED}, lambda kit, subject: write(kit, subject, post_id))
+        return self._done(post_id, {PostState.BRIEFED}, lambda kit, subject: write(kit, subject, post_id, patient=True))
 
     def shoot(self, post_id: int) -> dict[str, Any]:
-        return self._done(post_id, {PostState.DRAFTED, PostState.SHOT}, lambda kit, subject: resume(kit, subject, post_id))
+        return self._done(
+            post_id, {PostState.DRAFTED, PostState.SHOT}, lambda kit, subject: resume(kit, subject, post_id, patient=True)
+        )
 
     def decide(self, post_id: int) -> dict[str, Any]:
         def do(kit: Kit, subject: Subject) -> Post:

@@ -122,9 +122,7 @@ def _figures(past: Past) -> list[Figure]:
         Figure("held for a person", str(_count(past, PostState.HELD)), "the critic was not content"),
         Figure("pictures drawn", str(sum(attempts)), f"{at_once} posts with the first one"),
         Figure("later than planned", f"{max(late, default=0):.0f} s", "at most, by the simulated clock"),
-        Figure(
-            "cost", _money(sum(c.charged_usd for c in past.costs)), f"hosted: {_money(sum(c.would_usd for c in past.costs))}"
-        ),
+        Figure("cost", _money(sum(one.charged_usd for one in past.costs)), f"hosted: {_money(would)}"),
     ]
 
 

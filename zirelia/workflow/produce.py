@@ -63,20 +63,23 @@ def opened(persona: Persona, slot_id: str, due: datetime, *, now: datetime, by: 
     return post, Event(post_id=0, at=now, actor=by, before=None, after=PostState.BRIEFED, because=f"slot {slot_id}")
 
 
-def resume(kit: Kit, subject: Subject, post_id: int) -> Post:
+def resume(kit: Kit, subject: Subject, post_id: int, *, patient: bool = False) -> Post:
     """Carries an unfinished post to the queue; a post that is past that comes back unchanged.
+
+    Args:
+        patient: a model's failure that may pass is raised and leaves the post as it is, for a caller who tries again later.
 
     Raises Conflict when another process is at work on it.
     """
-    return _carried(kit, subject, post_id, shooting=True)
+    return _carried(kit, subject, post_id, shooting=True, patient=patient)
 
 
-def write(kit: Kit, subject: Subject, post_id: int) -> Post:
+def write(kit: Kit, subject: Subject, post_id: int, *, patient: bool = False) -> Post:
     """The first half of it, which needs no image model: plan and draft. As `resume`."""
-    return _carried(kit, subject, post_id, shooting=False)
+    return _carried(kit, subject, post_id, shooting=False, patient=patient)
 
 
-def _carried(kit: Kit, subject: Subject, post_id: int, *, shooting: bool) -> Post:
+def _carried(kit: Kit, subject: Subject, post_id: int, *, shooting: bool, patient: bool) -> Post:
     check_consent(kit, subject)
     with kit.store.lock(f"produce-{post_id}"):
         post = kit.store.get_post(post_id)
@@ -88,6 +91,8 @@ def _carried(kit: Kit, subject: Subject, post_id: int, *, shooting: bool) -> Pos
             if post.state is PostState.DRAFTED and shooting:
                 post = shoot(kit, subject, post)
         except _HOLDS as error:
+            if patient and isinstance(error, ProviderError) and error.retryable:
+                raise
             kit.watcher.failed(error.message)
             post = hold(kit, post_id, error.message)
         return post
