@@ -120,7 +120,7 @@ def _figures(past: Past) -> list[Figure]:
     return [
         Figure("posts out", str(len(out)), f"of {len(past.slots)} slots; {missed} missed"),
         Figure("held for a person", str(_count(past, PostState.HELD)), "the critic was not content"),
-        Figure("pictures drawn", str(sum(attempts)), f"{at_once} posts with the first one"),
+        Figure("pictures drawn", str(sum(attempts)), f"{at_once} of {len(attempts)} posts with the first"),
         Figure("later than planned", f"{max(late, default=0):.0f} s", "at most, by the simulated clock"),
         Figure("cost", _money(sum(one.charged_usd for one in past.costs)), f"hosted: {_money(would)}"),
     ]
@@ -168,7 +168,7 @@ def _verdict(post: Post, verdict: Verdict | None) -> str:
     if verdict is None:
         return str(post.state).replace("_", " ")
     which = {1: "first", 2: "second", 3: "third"}.get(post.chosen or 0, f"{post.chosen}th")
-    return f"passed at {verdict.score:.2f}, the {which} picture" if verdict.passed else "not passed"
+    return f"{verdict.explanation.partition(';')[0]}, the {which} picture"
 
 
 def _setting(post: Post) -> str:
@@ -225,7 +225,7 @@ def _spread(values: Sequence[str]) -> str:
     apart = [later - earlier for value in counts for earlier, later in itertools.pairwise(_places(values, value))]
     said = ", ".join(f"{value} {count}×" if count > 1 else value for value, count in counts.most_common())
     nearest = f"; the same one never closer than {min(apart)} posts apart" if apart and min(apart) > 1 else ""
-    return f"{len(counts)} in {len(values)} posts{nearest}: {said}"
+    return f"{len(counts)} in {len(values)}{nearest}: {said}"
 
 
 def _places(values: Iterable[str], value: str) -> list[int]:
