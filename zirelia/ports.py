@@ -5,7 +5,7 @@ Protocols and the small values that cross them, nothing else. Everything is sync
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -433,7 +433,11 @@ class DatasetFolder(Protocol):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """A channel's limits. Lengths are in the unit the platform counts: graphemes unless `counts` says otherwise."""
+    """A channel's limits. Lengths are in the unit the platform counts: graphemes unless `counts` says otherwise.
+
+    ai_label: whether the platform has a label of its own for what an AI made. caption_bytes: what the caption may have in UTF-8
+    besides. image_side: most pixels a side. aspects: narrowest and widest shape, width over height.
+    """
 
     caption_limit: int
     hashtag_limit: int
@@ -441,11 +445,14 @@ class Capabilities:
     image_bytes_limit: int
     ai_label: bool
     counts: str = "graphemes"
+    caption_bytes: int | None = None
+    image_side: int = 2048
+    aspects: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that will be sent, fixed before anything is sent."""
+    """Everything that will be sent, fixed before anything is sent. `language` is the persona's, ISO 639-1."""
 
     publication_id: str
     post: Post
@@ -454,6 +461,21 @@ class Plan:
     image: bytes
     media_type: str
     sidecar: dict[str, object]
+    hashtags: tuple[str, ...] = ()
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A publication on its way, as it is stored.
+
+    begun: when the intent was stored; what the platform has of it is not older. created: what an earlier try had the platform
+    make. keep: stores what the platform made, committed when it returns.
+    """
+
+    begun: datetime
+    created: str | None = None
+    keep: Callable[[str], None] = lambda _created: None
 
 
 @dataclass(frozen=True)
@@ -461,6 +483,18 @@ class Uncertain:
     """The call may or may not have published; `reconcile` must look before anybody sends again."""
 
     because: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a platform counts of one publication; None is what it does not tell."""
+
+    at: datetime
+    views: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
 
 
 class Channel(Describable, Protocol):
@@ -478,16 +512,20 @@ class Channel(Describable, Protocol):
 
     def capabilities(self) -> Capabilities: ...
 
-    def submit(self, plan: Plan) -> Receipt | Uncertain:
+    def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:
         """Publishes. A second call with the same publication id publishes nothing and answers the first receipt, where
         the platform allows that. Raises ProviderError only when certainly nothing was published.
         """
         ...
 
-    def reconcile(self, publication_id: str) -> Receipt | None:
+    def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:
         """Reads the platform: the receipt when the publication is there, None when it certainly is not.
         Raises ProviderError when that cannot be known.
         """
+        ...
+
+    def measure(self, receipt: Receipt) -> Measured | None:
+        """What became of it, as the platform counts it now; None where it tells nothing. Raises ProviderError."""
         ...
 
 
@@ -638,8 +676,10 @@ class Store(Protocol):
 class Sealer(Protocol):
     """Makes the file that goes out: the right format and size, with what it is written into it."""
 
-    def seal(self, image: bytes, *, post: Post, persona: Persona, bytes_limit: int) -> bytes:
-        """A JPEG that says in its metadata that an AI made it. Raises MediaError when it cannot be made small enough."""
+    def seal(self, image: bytes, *, post: Post, persona: Persona, limits: Capabilities) -> bytes:
+        """A JPEG that the channel takes, and that says in its metadata that an AI made it. Raises MediaError when it cannot be
+        made small enough.
+        """
         ...
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ProviderRefused
+from zirelia.ports import Sending
+
+SENDING = Sending(begun=datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
 
 
 def test_a_channel_says_what_it_is(account):
@@ -20,35 +25,35 @@ def test_a_channel_says_what_it_is(account):
 def test_submit_answers_a_receipt_that_reconcile_finds(account, plan):
     channel = account.open()
     wanted = plan(channel=channel.name)
-    assert channel.reconcile(wanted.publication_id) is None
-    receipt = channel.submit(wanted)
+    assert channel.reconcile(wanted, SENDING) is None
+    receipt = channel.submit(wanted, SENDING)
     assert isinstance(receipt, Receipt)
-    assert channel.reconcile(wanted.publication_id) == receipt
-    assert account.open().reconcile(wanted.publication_id) == receipt
+    assert channel.reconcile(wanted, SENDING) == receipt
+    assert account.open().reconcile(wanted, SENDING) == receipt
 
 
 def test_a_second_submit_publishes_nothing(account, plan):
     channel = account.open()
-    first = channel.submit(plan(channel=channel.name))
+    first = channel.submit(plan(channel=channel.name), SENDING)
     published = account.fingerprint()
     other_words = plan(channel=channel.name, caption="Something else", colour="red")
     for again in (channel, account.open()):
-        assert again.submit(other_words) == first
+        assert again.submit(other_words, SENDING) == first
     assert account.fingerprint() == published
 
 
 def test_publications_do_not_touch_each_other(account, plan):
     channel = account.open()
-    first = channel.submit(plan(1, channel.name))
+    first = channel.submit(plan(1, channel.name), SENDING)
     published = account.fingerprint()
-    second = channel.submit(plan(2, channel.name, colour="red"))
+    second = channel.submit(plan(2, channel.name, colour="red"), SENDING)
     assert first != second
     assert account.fingerprint().items() >= published.items()
-    assert channel.reconcile(plan(3, channel.name).publication_id) is None
+    assert channel.reconcile(plan(3, channel.name), SENDING) is None
 
 
 def test_reading_publishes_nothing(account, plan):
-    account.open().reconcile(plan().publication_id)
+    account.open().reconcile(plan(), SENDING)
     assert account.fingerprint() == {}
 
 
@@ -58,7 +63,7 @@ def test_what_is_no_jpeg_is_refused_before_anything_is_sent(account, plan, image
 
     channel = account.open()
     with pytest.raises(ProviderRefused):
-        channel.submit(replace(plan(channel=channel.name), image=image))
+        channel.submit(replace(plan(channel=channel.name), image=image), SENDING)
     assert account.fingerprint() == {}
 
 
@@ -69,5 +74,5 @@ def test_a_picture_above_the_limit_is_refused(account, plan):
     wanted = plan(channel=channel.name)
     large = wanted.image + b"\0" * channel.capabilities().image_bytes_limit
     with pytest.raises(ProviderRefused):
-        channel.submit(replace(wanted, image=large))
+        channel.submit(replace(wanted, image=large), SENDING)
     assert account.fingerprint() == {}

@@ -14,9 +14,10 @@ import pytest
 from zirelia.channels.folder import FolderChannel
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ProviderError, ProviderRefused
-from zirelia.ports import Uncertain
+from zirelia.ports import Sending, Uncertain
 
 NOW = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+SENDING = Sending(begun=NOW)
 FILES = ["pub-1-folder.jpg", "pub-1-folder.json", "pub-1-folder.receipt.json"]
 
 
@@ -31,7 +32,7 @@ def _visible(channel: FolderChannel) -> list[str]:
 
 def test_the_files_say_everything(channel: FolderChannel, plan):
     wanted = plan()
-    receipt = channel.submit(wanted)
+    receipt = channel.submit(wanted, SENDING)
     assert receipt == Receipt(platform_id="pub-1-folder", url=(channel.outbox / FILES[0]).as_uri(), at=NOW)
     assert _visible(channel) == FILES
     assert (channel.outbox / FILES[0]).read_bytes() == wanted.image
@@ -61,11 +62,11 @@ def test_a_crash_before_the_receipt_published_nothing_and_a_repeat_finishes(chan
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", dies)
         with pytest.raises(SystemExit):
-            channel.submit(plan(colour="red"))
+            channel.submit(plan(colour="red"), SENDING)
     assert _visible(channel) == FILES[:writes]
     (channel.outbox / ".part-left").write_bytes(b"half")  # what a killed writer leaves
-    assert channel.reconcile("pub-1-folder") is None
-    assert isinstance(channel.submit(plan()), Receipt)
+    assert channel.reconcile(plan(), SENDING) is None
+    assert isinstance(channel.submit(plan(), SENDING), Receipt)
     assert (channel.outbox / FILES[0]).read_bytes() == plan().image
     assert _visible(channel) == FILES
     assert not list(channel.outbox.glob(".part-*"))
@@ -76,7 +77,7 @@ def test_many_writers_publish_once(channel: FolderChannel, plan):
 
     def post(number: int) -> None:
         own = FolderChannel(channel.outbox, now=lambda: NOW.replace(second=number))
-        receipts.append(own.submit(plan(colour=("red", "blue", "green", "black")[number])))
+        receipts.append(own.submit(plan(colour=("red", "blue", "green", "black")[number]), SENDING))
 
     threads = [threading.Thread(target=post, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -92,18 +93,18 @@ def test_many_writers_publish_once(channel: FolderChannel, plan):
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b'{"receipt": {"url": 1}}', b"\xff"])
 def test_a_damaged_receipt_is_for_a_person(channel: FolderChannel, plan, damage: bytes):
-    channel.submit(plan())
+    channel.submit(plan(), SENDING)
     (channel.outbox / FILES[2]).write_bytes(damage)
     with pytest.raises(ProviderError, match="not a receipt"):
-        channel.reconcile("pub-1-folder")
-    assert isinstance(channel.submit(plan()), Uncertain)
+        channel.reconcile(plan(), SENDING)
+    assert isinstance(channel.submit(plan(), SENDING), Uncertain)
     assert (channel.outbox / FILES[2]).read_bytes() == damage
 
 
 def test_an_outbox_that_cannot_be_written_published_nothing(tmp_path: Path, plan):
     (tmp_path / "file").write_text("")
     with pytest.raises(ProviderError, match="cannot be written"):
-        FolderChannel(tmp_path / "file" / "outbox").submit(plan())
+        FolderChannel(tmp_path / "file" / "outbox").submit(plan(), SENDING)
 
 
 def test_a_receipt_that_may_not_be_durable_is_uncertain(channel: FolderChannel, plan, monkeypatch):
@@ -115,20 +116,20 @@ def test_a_receipt_that_may_not_be_durable_is_uncertain(channel: FolderChannel, 
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(FolderChannel, "_write", unsynced)
-    assert isinstance(channel.submit(plan()), Uncertain)
-    assert channel.reconcile("pub-1-folder") is not None
+    assert isinstance(channel.submit(plan(), SENDING), Uncertain)
+    assert channel.reconcile(plan(), SENDING) is not None
 
 
 @pytest.mark.parametrize("identity", ["", "../x", "a/b", "A", ".lock", "x" * 101, "a\n", "a\0"])
 def test_an_id_is_a_safe_file_name(channel: FolderChannel, plan, identity: str):
     with pytest.raises(ProviderRefused):
-        channel.submit(replace(plan(), publication_id=identity))
+        channel.submit(replace(plan(), publication_id=identity), SENDING)
     with pytest.raises(ProviderRefused):
-        channel.reconcile(identity)
+        channel.reconcile(replace(plan(), publication_id=identity), SENDING)
 
 
 def test_a_sidecar_that_is_no_json_is_refused(channel: FolderChannel, plan):
     for value in (object(), float("nan")):
         with pytest.raises(ProviderRefused, match="JSON"):
-            channel.submit(replace(plan(), sidecar={"x": value}))
+            channel.submit(replace(plan(), sidecar={"x": value}), SENDING)
     assert not channel.outbox.exists()

@@ -29,7 +29,7 @@ from zirelia.engine import durable
 from zirelia.engine.logs import LogWatcher
 from zirelia.engine.nodes import Node
 from zirelia.pocket.vocabulary import shot_vocabulary
-from zirelia.ports import BackendFacts, Capabilities, Exhibit, Plan, Uncertain, Watcher
+from zirelia.ports import BackendFacts, Capabilities, Exhibit, Plan, Sending, Uncertain, Watcher
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Settings
 from zirelia.settings.tree import ChannelSettings, EngineSettings
@@ -59,7 +59,7 @@ class FilePlatform:
     def capabilities(self) -> Capabilities:
         return Capabilities(2200, 30, 1000, 8_000_000, ai_label=True)
 
-    def submit(self, plan: Plan) -> Receipt | Uncertain:
+    def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:
         time.sleep(self._draw.uniform(0, 0.1))
         line = {"publication": plan.publication_id, "id": uuid.uuid4().hex, "at": datetime.now(UTC).isoformat()}
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -71,9 +71,9 @@ class FilePlatform:
             return Uncertain("no answer came")
         return self._receipt(line)
 
-    def reconcile(self, publication_id: str) -> Receipt | None:
+    def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:
         posts = self._path.read_text().splitlines() if self._path.exists() else []
-        found = [line for line in map(json.loads, posts) if line["publication"] == publication_id]
+        found = [line for line in map(json.loads, posts) if line["publication"] == plan.publication_id]
         return self._receipt(found[0]) if found else None
 
     def _receipt(self, line: dict[str, str]) -> Receipt:

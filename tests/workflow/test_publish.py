@@ -42,7 +42,7 @@ class Platform:
     def capabilities(self):
         return Capabilities(self.caption_limit, 30, 1000, 8_000_000, ai_label=True)
 
-    def submit(self, plan):
+    def submit(self, plan, sending):
         self.sent.append(plan)
         said = self.submit_says.pop(0) if self.submit_says else None
         if isinstance(said, ProviderError):
@@ -52,10 +52,10 @@ class Platform:
             raise said  # it is out, and then the process dies
         return said or self.out[plan.publication_id]
 
-    def reconcile(self, publication_id):
+    def reconcile(self, plan, sending):
         if self.reconcile_says:
             raise self.reconcile_says.pop(0)
-        return self.out.get(publication_id)
+        return self.out.get(plan.publication_id)
 
 
 @pytest.fixture
@@ -94,6 +94,35 @@ def test_a_second_call_changes_nothing(desk, approved):
     assert publish(desk.kit(), desk.subject, approved.id) == post
     assert {path.name: path.read_bytes() for path in (desk.home / "outbox").iterdir()} == before
     assert desk.store.events(post.id) == events
+
+
+def test_what_the_platform_made_is_kept_for_the_next_try(desk, approved, platform):
+    seen = []
+
+    class Container(Platform):
+        def submit(self, plan, sending):
+            seen.append(sending.created)
+            if sending.created is None:
+                sending.keep("container-1")
+                raise ProviderError("busy", provider="platform", retryable=True)
+            return super().submit(plan, sending)
+
+    channel = Container(desk.clock)
+    with pytest.raises(ProviderError):
+        publish(on(desk, channel), desk.subject, approved.id)
+    (publication,) = desk.store.publications(approved.id)
+    assert (publication.state, publication.created) == (P.NOT_PUBLISHED, "container-1")
+    assert publish(on(desk, channel), desk.subject, approved.id).state is S.PUBLISHED
+    assert seen == [None, "container-1"]
+
+
+def test_a_channel_gets_what_it_has_room_for(desk, approved, platform):
+    platform.caption_limit = 150
+    publish(on(desk, platform), desk.subject, approved.id)
+    (plan,) = platform.sent
+    assert len(plan.caption) <= 150
+    assert plan.caption.endswith(approved.disclosure)
+    assert plan.sidecar["left_out"]
 
 
 def test_what_nobody_approved_is_not_published(desk, slot):
@@ -194,7 +223,7 @@ def test_a_channel_that_is_not_set_up_stops_it_before_anything_is_sent(desk, app
 
 def test_a_caption_that_is_too_long_stops_it_before_anything_is_sent(desk, approved, platform):
     platform.caption_limit = 20
-    with pytest.raises(ConfigurationError, match="allows 20"):
+    with pytest.raises(ConfigurationError, match="takes 20 with the disclosure line"):
         publish(on(desk, platform), desk.subject, approved.id)
     assert not platform.sent
 

@@ -1,6 +1,6 @@
 """The embedded channel: a publication is three files in a folder.
 
-    receipt = FolderChannel(home / "outbox").submit(plan)
+    receipt = FolderChannel(home / "outbox").submit(plan, sending)
     # pub-1-folder.jpg  pub-1-folder.json  pub-1-folder.receipt.json
 
 The receipt is written last and is the proof. A process that dies before it has published nothing, and a repeat finishes the
@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ProviderError, ProviderRefused
 from zirelia.files import write_atomically
-from zirelia.ports import BackendFacts, Capabilities, Plan, Uncertain
+from zirelia.ports import BackendFacts, Capabilities, Measured, Plan, Sending, Uncertain
 
 _SAFE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _CAPABILITIES = Capabilities(
@@ -62,14 +62,14 @@ class FolderChannel:
     def capabilities(self) -> Capabilities:
         return _CAPABILITIES
 
-    def submit(self, plan: Plan) -> Receipt | Uncertain:
+    def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:  # noqa: ARG002
         """Writes picture, JSON and receipt. Raises ProviderRefused for a plan that can never be written."""
         identity = self._checked(plan.publication_id)
         sidecar = self._sidecar(plan, identity)
         try:
             with self._alone():
                 try:
-                    first = self.reconcile(identity)
+                    first = self._published(identity)
                 except ProviderError as error:
                     return Uncertain(because=error.message)
                 if first is not None:
@@ -84,9 +84,16 @@ class FolderChannel:
                 hint="check the outbox folder's permissions and free space, then post again",
             ) from error
 
-    def reconcile(self, publication_id: str) -> Receipt | None:
+    def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:  # noqa: ARG002
         """The receipt that lies there. A file that was deleted or edited later does not undo a publication."""
-        path = self._proof(self._checked(publication_id))
+        return self._published(self._checked(plan.publication_id))
+
+    def measure(self, receipt: Receipt) -> Measured | None:  # noqa: ARG002
+        """Nobody looks into a folder."""
+        return None
+
+    def _published(self, publication_id: str) -> Receipt | None:
+        path = self._proof(publication_id)
         try:
             return Receipt.model_validate(json.loads(path.read_bytes())["receipt"])
         except FileNotFoundError:

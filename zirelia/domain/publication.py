@@ -32,7 +32,11 @@ class Receipt(Value):
 
 
 class Publication(Value):
-    """One post on one channel; the id makes a second attempt find the first."""
+    """One post on one channel; the id makes a second attempt find the first.
+
+    at: of the intent, while the outcome is open. created: what the platform made on the way, such as a container's id, so that
+    a second attempt goes on with it.
+    """
 
     post_id: int
     channel: Slug
@@ -40,6 +44,7 @@ class Publication(Value):
     at: Instant
     receipt: Receipt | None = None
     note: str | None = None
+    created: str | None = None
 
     @property
     def id(self) -> str:

@@ -56,13 +56,17 @@ class Remark(Value):
 
 
 class ChannelLimits(Value):
-    """What one channel takes, in the unit that it counts: graphemes, characters, utf-16, bytes or x-weighted."""
+    """What one channel takes, in the unit that it counts: graphemes, characters, utf-16, bytes or x-weighted.
+
+    caption_bytes: what the caption may have in UTF-8 besides, where the platform counts both.
+    """
 
     channel: Text
     caption: int = Field(ge=1)
     hashtags: int = Field(ge=0)
     alt_text: int = Field(ge=1)
     counts: Text = "graphemes"
+    caption_bytes: int | None = Field(default=None, ge=1)
 
 
 def failed(remarks: Iterable[Remark]) -> tuple[Remark, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zirelia.errors import MediaError
+from zirelia.pictures import crop_box
 from zirelia.provenance.xmp import EmbeddedProvenance, read_xmp, xmp_packet
 
 if TYPE_CHECKING:
@@ -33,20 +34,28 @@ def publishable_jpeg(
     max_bytes: int = 8_000_000,
     max_side: int = 2048,
     quality: int = 92,
+    aspects: tuple[float, float] | None = None,
 ) -> bytes:
     """`prepare_jpeg` with the label that says: made by a trained algorithm. Raises MediaError."""
     packet = xmp_packet(description=description, alt_text=alt_text, creator=creator)
-    return prepare_jpeg(data, max_bytes=max_bytes, max_side=max_side, quality=quality, xmp=packet)
+    return prepare_jpeg(data, max_bytes=max_bytes, max_side=max_side, quality=quality, xmp=packet, aspects=aspects)
 
 
 def prepare_jpeg(
-    data: bytes, *, max_bytes: int = 8_000_000, max_side: int = 2048, quality: int = 92, xmp: bytes | None = None
+    data: bytes,
+    *,
+    max_bytes: int = 8_000_000,
+    max_side: int = 2048,
+    quality: int = 92,
+    xmp: bytes | None = None,
+    aspects: tuple[float, float] | None = None,
 ) -> bytes:
     """A JPEG of at most `max_bytes`, label included, and at most `max_side` pixels a side.
 
     Args:
         data: an encoded PNG, JPEG or WebP.
         quality: 1-95, lowered down to 60 and then traded for size until the limit is met.
+        aspects: narrowest and widest shape, width over height, that is taken; what is beyond is cut.
         xmp: a packet to embed. EXIF, GPS, comments and colour profiles of the original never survive.
 
     Raises:
@@ -54,7 +63,7 @@ def prepare_jpeg(
     """
     from PIL.Image import Resampling
 
-    picture = _opaque_srgb(data)
+    picture = _shaped(_opaque_srgb(data), aspects)
     picture.thumbnail((max_side, max_side), Resampling.LANCZOS)
     while True:
         for attempt in dict.fromkeys((quality, *range(quality - 8, _LOWEST_QUALITY, -8), min(quality, _LOWEST_QUALITY))):
@@ -109,6 +118,13 @@ def _opaque_srgb(data: bytes) -> Image:
     clean = Image.new("RGB", opaque.size)
     clean.paste(opaque)
     return clean
+
+
+def _shaped(picture: Image, aspects: tuple[float, float] | None) -> Image:
+    if aspects is None or aspects[0] <= picture.width / picture.height <= aspects[1]:
+        return picture
+    wanted = min(max(picture.width / picture.height, aspects[0]), aspects[1])
+    return picture.crop(crop_box(picture.size, wanted, None))
 
 
 def _in_srgb(image: Image, profile: bytes | None) -> Image:

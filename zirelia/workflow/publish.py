@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
+from zirelia.domain.adapted import adapted
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.publication import DAY, AccountLimits, Publication, PublicationState, Receipt, earliest, publication_id
 from zirelia.errors import ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
-from zirelia.ports import Channel, Plan, Uncertain
+from zirelia.ports import Channel, Plan, Sending, Uncertain
 from zirelia.workflow.consent import check_consent
 from zirelia.workflow.kit import Kit, Subject
+from zirelia.workflow.wording import channel_limits
 
 FENCE_SECONDS = 10.0
 """From the stored intent to the call at most. A process that was stopped for longer does not send: another one may have looked
@@ -102,32 +104,28 @@ def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
     if attempt is None or draft is None:
         raise IllegalTransition(f"post {post.id} has no text or no chosen picture to publish")
     limits = channel.capabilities()
-    caption = post.caption_for_reader()
-    if len(caption) > limits.caption_limit:
-        raise ConfigurationError(
-            f"the caption of post {post.id} has {len(caption)} characters; {channel.name} allows {limits.caption_limit}",
-            hint=f"zirelia edit {post.id}",
-        )
-    image = kit.sealer.seal(
-        kit.media.read(attempt.image), post=post, persona=subject.persona, bytes_limit=limits.image_bytes_limit
-    )
+    text = adapted(draft, post.disclosure, channel_limits(channel.name, limits))
+    image = kit.sealer.seal(kit.media.read(attempt.image), post=post, persona=subject.persona, limits=limits)
     return Plan(
         publication_id=publication_id(post.id, channel.name),
         post=post,
-        caption=caption,
-        alt_text=draft.alt_text[: limits.alt_text_limit],
+        caption=text.caption,
+        alt_text=text.alt_text,
         image=image,
         media_type="image/jpeg",
         sidecar={
             "post": post.id,
             "persona": post.persona,
             "slot": post.slot_id,
-            "hashtags": list(draft.hashtags),
+            "hashtags": list(text.hashtags),
+            "left_out": list(text.left_out),
             "disclosure": post.disclosure,
             "ai_generated": True,
             "provenance": attempt.provenance.model_dump(mode="json"),
             "verdict": attempt.verdict.explanation if attempt.verdict else None,
         },
+        hashtags=text.hashtags,
+        language=subject.persona.voice.language,
     )
 
 
@@ -138,7 +136,7 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[],
         return
     if known is not None and known.state in {PublicationState.SENDING, PublicationState.UNKNOWN}:
         try:
-            receipt = channel.reconcile(plan.publication_id)
+            receipt = channel.reconcile(plan, Sending(begun=known.at, created=known.created))
         except ProviderError as error:
             # its time stays that of the intent, from which "not there" counts
             kit.store.save_publication(known.model_copy(update={"state": PublicationState.UNKNOWN, "note": error.message}))
@@ -149,13 +147,20 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[],
         _wait_for_what_is_on_its_way(kit, known, channel)
     gate()
     began = time.monotonic(), time.time()
-    sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now())
+    created = known.created if known is not None else None
+    sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now(), created=created)
     _intend(kit, post, sending)
+
+    def keep(made: str) -> None:
+        nonlocal sending
+        sending = sending.model_copy(update={"created": made})
+        kit.store.save_publication(sending)
+
     kit.watcher.step("publish", channel.name)
     try:
         if max(time.monotonic() - began[0], time.time() - began[1]) > FENCE_SECONDS:
             raise ProviderError("stopped before it could send; nothing went out", provider="zirelia", retryable=True)
-        answer = channel.submit(plan)
+        answer = channel.submit(plan, Sending(begun=sending.at, created=created, keep=keep))
     except ProviderError as error:
         kit.watcher.failed(error.message)
         kit.store.save_publication(_now(kit, sending, PublicationState.NOT_PUBLISHED, note=error.message))

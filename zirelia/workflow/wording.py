@@ -25,6 +25,7 @@ from zirelia.domain.verdict import Outcome
 from zirelia.domain.voice import Sound, drift
 from zirelia.domain.voice_style import style
 from zirelia.errors import ConfigurationError, IllegalTransition, ProviderError
+from zirelia.ports import Capabilities
 from zirelia.workflow.kit import Kit
 
 RECENT_TEXTS = 30
@@ -54,11 +55,17 @@ def measures(kit: Kit, persona: Persona, post: Post) -> Measures:
 def limits_of(kit: Kit, persona: Persona) -> tuple[ChannelLimits, ...]:
     """The limits of the persona's channels that are there."""
     known = [(name, kit.channels[name].capabilities()) for name in persona.channels if name in kit.channels]
-    return tuple(
-        ChannelLimits(
-            channel=name, caption=c.caption_limit, hashtags=c.hashtag_limit, alt_text=c.alt_text_limit, counts=c.counts
-        )
-        for name, c in known
+    return tuple(channel_limits(name, capabilities) for name, capabilities in known)
+
+
+def channel_limits(name: str, capabilities: Capabilities) -> ChannelLimits:
+    return ChannelLimits(
+        channel=name,
+        caption=capabilities.caption_limit,
+        hashtags=capabilities.hashtag_limit,
+        alt_text=capabilities.alt_text_limit,
+        counts=capabilities.counts,
+        caption_bytes=capabilities.caption_bytes,
     )
 
 
