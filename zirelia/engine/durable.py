@@ -15,6 +15,7 @@ its queue. `take_over` does it with the queue's name (decision 17).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,12 @@ VERSION = "1"
 """Constant while workflows keep their names and steps, so that a new Zirelia finishes what an older one began."""
 
 SCHEMA = "dbos"
-POLL_SECONDS = 1.0
+POLL_SECONDS = 1.5
+"""How often a queue is looked into; each look costs five milliseconds, and a process that idles does little else."""
+
+_UNUSED_SECONDS = 4.0
+"""Below the five seconds after which PostgreSQL ends the session that DBOS holds meanwhile."""
+
 _FLYING = ["ENQUEUED", "PENDING", "DELAYED"]
 _OPEN = "PENDING"
 
@@ -77,6 +83,7 @@ class Durable:
                     "log_level": "WARNING",
                     "enable_otlp": False,
                     "use_listen_notify": False,
+                    # nothing waits for one here, but a stop waits for this thread
                     "notification_listener_polling_interval_sec": 1.0,
                     "scheduler_polling_interval_sec": 3600.0,
                 }
@@ -84,6 +91,7 @@ class Durable:
             for name, do in self._work.items():
                 _register(name, do)
             DBOS.listen_queues(list(self._queues))
+            _calm()
             DBOS.launch()
             for queue, at_a_time in self._all.items():
                 here = self._queues.get(queue, at_a_time)
@@ -167,6 +175,17 @@ class Durable:
             finally:
                 self._client.destroy()
                 self._client = None
+
+
+def _calm() -> None:
+    """Lets DBOS look less often for what is never there: delayed workflows, workflows with a time limit, and those of its own
+    queue. It has no setting for that; where the names have changed it looks each second, as before (a test says so).
+    """
+    from dbos import _dbos, _workflow_commands
+
+    with contextlib.suppress(AttributeError):
+        _dbos._get_dbos_instance()._registry.get_internal_queue()._polling_interval_sec = _UNUSED_SECONDS
+    _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = _UNUSED_SECONDS
 
 
 def _register(name: str, do: Work) -> None:

@@ -32,6 +32,11 @@ PLANNED, OPENED, MISSED, TAKEN, PASSED_ON = "planned", "opened", "missed", "take
 post that had missed its own.
 """
 
+_NEXT_DUE = select(
+    select(func.min(SlotRow.opens)).where(SlotRow.state == PLANNED).scalar_subquery(),
+    select(func.min(JobRow.at)).scalar_subquery(),
+)
+
 
 @dataclass(frozen=True)
 class DueJob:
@@ -162,23 +167,17 @@ class JobTables:
             yield Due(session, opening, owed)
 
     def next_due(self) -> datetime | None:
-        """When the next slot opens or the next job begins; None when nothing is planned."""
+        """When the next slot opens or the next job begins; None when nothing is planned. One look at the end of two indexes."""
         with self._database.reading() as session:
-            moments = (
-                session.scalar(select(func.min(SlotRow.opens)).where(SlotRow.state == PLANNED)),
-                session.scalar(select(func.min(JobRow.at))),
-            )
-            return min((moment for moment in moments if moment is not None), default=None)
+            return min((moment for moment in session.execute(_NEXT_DUE).one() if moment is not None), default=None)
 
-    def drop_plans(self, but: Collection[str]) -> int:
-        """Takes away planned slots of personas that nobody runs any more; how many."""
-        query = select(SlotRow.persona).where(SlotRow.state == PLANNED).distinct()
+    def drop_plans(self, personas: Collection[str]) -> int:
+        """Takes away the planned slots of personas that nobody runs any more; how many."""
         with self._database.writing() as session:
-            gone = [name for name in session.scalars(query) if name not in but]
-            if not gone:
-                return 0
-            session.execute(update(PersonaRow).where(PersonaRow.name.in_(gone)).values(planned_until=None, cadence_sha256=None))
-            dropped = session.execute(delete(SlotRow).where(SlotRow.state == PLANNED, SlotRow.persona.in_(gone)))
+            session.execute(
+                update(PersonaRow).where(PersonaRow.name.in_(personas)).values(planned_until=None, cadence_sha256=None)
+            )
+            dropped = session.execute(delete(SlotRow).where(SlotRow.state == PLANNED, SlotRow.persona.in_(personas)))
             return int(dropped.rowcount)  # type: ignore[attr-defined]
 
     def adopt(self) -> int:
