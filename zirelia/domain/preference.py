@@ -6,8 +6,8 @@
     sampled(tastes, {"topic": "tea", "scene": "cafe"}, random.Random("mira:2026-11-28:noon"))       # Thompson sampling
 
 One Beta distribution a value of a feature, all from the same prior: a value that was never tried is uncertain, and so is tried
-now and then. A reward is a post's rank among the persona's own posts on the same channel at the same age, so that a large account
-and a small one, a good month and a bad one, do not count differently. A person's rejection is an outcome of 0 and an edit one of
+now and then. A reward is a rank among the persona's own posts on the same channel at the same age, so that a large account
+and a small one, a good month and a bad one, count alike. A person's rejection is an outcome of 0 and an edit one of
 0.5. Knows no platform and no table.
 
 Thompson, On the likelihood that one unknown probability exceeds another (1933).
