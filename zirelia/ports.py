@@ -24,6 +24,7 @@ from zirelia.domain.lora import Checkpoint, Lora, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Event, Post, PostState
 from zirelia.domain.publication import Publication, Receipt
+from zirelia.domain.results import Result
 from zirelia.domain.shot import Attempt, ImagePrompt, MediaRef, Provenance, Shot, ShotVocabulary
 from zirelia.domain.shotlist import Cell
 from zirelia.domain.verdict import Criterion, Finding
@@ -554,6 +555,15 @@ class PlannedSlot:
     opens: datetime
 
 
+@dataclass(frozen=True)
+class Measurable:
+    """A publication that is out. measured: the ages, in hours, at which it was looked at."""
+
+    persona: str
+    publication: Publication
+    measured: frozenset[int]
+
+
 class Store(Protocol):
     """The tables. Each method is one transaction; writes of a post check its version and raise Conflict."""
 
@@ -617,6 +627,22 @@ class Store(Protocol):
 
     def story(self, persona: str, *, but: int) -> tuple[Post, ...]:
         """All posts that tell a part of a story, rejected ones left out, oldest first, without their attempts."""
+        ...
+
+    def to_measure(self, since: datetime) -> tuple[Measurable, ...]:
+        """All that went out since then, on any channel."""
+        ...
+
+    def add_result(self, result: Result) -> None:
+        """Keeps a look; a second one at the same age changes nothing."""
+        ...
+
+    def results(self, persona: str, since: datetime) -> tuple[Result, ...]:
+        """Looks at her publications since then, oldest first."""
+        ...
+
+    def decided(self, persona: str, since: datetime) -> tuple[tuple[Post, tuple[Decision, ...]], ...]:
+        """Her posts with a brief since then, oldest first, without their attempts, each with what people decided."""
         ...
 
     def add_attempt(self, post_id: int, attempt: Attempt) -> None:

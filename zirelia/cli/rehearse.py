@@ -103,6 +103,8 @@ def rehearse(
     folder = (home or Path(tempfile.mkdtemp(prefix="zirelia-rehearsal-"))).resolve()
     _refuse_real_home(folder, settings)
     with ExitStack() as stack:
+        if home is None:
+            stack.callback(_throw_away, folder)
         studio = stack.enter_context(open_studio(settings=rehearsed(settings, folder), embedded=not real))
         plan = wanted(studio, personas, days=days, first=first, decide=decide)
         before = notebook(folder)
@@ -124,10 +126,16 @@ def rehearse(
                 book(books, studio, plan)
         write_rehearsal_page(studio, plan, page)
         counted = studio.store.count_posts()
-    if home is None:
-        shutil.rmtree(folder)
     click.echo(", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(counted.items())) or "no posts")
     click.echo(f"page: {page}" + (f"   home: {home}" if home else ""))
+
+
+def _throw_away(folder: Path) -> None:
+    """Nothing was begun in it, or all of it is on the page; one that was interrupted stays."""
+    from zirelia.studio.rehearsal import is_open
+
+    if not is_open(folder):
+        shutil.rmtree(folder)
 
 
 def _refuse_real_home(folder: Path, settings: Settings) -> None:
@@ -159,10 +167,13 @@ def _go_on(before: Wanted, plan: Wanted, anyday: bool, folder: Path) -> Wanted:
 @contextmanager
 def _interrupted(folder: Path) -> Iterator[None]:
     """Says how to go on."""
+    from zirelia.studio.rehearsal import is_open
+
     try:
         yield
     except BaseException:
-        click.echo(f"\nit goes on with the same options and --home {folder}", err=True)
+        if is_open(folder):
+            click.echo(f"\nit goes on with the same options and --home {folder}", err=True)
         raise
 
 

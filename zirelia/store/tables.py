@@ -189,6 +189,21 @@ class PublicationRow(Base):
     body: Mapped[Publication] = mapped_column(JsonValue(Publication))
 
 
+class MeasurementRow(Base):
+    """What a platform counted of a publication; `hours` is the age at which it was to be looked at."""
+
+    __tablename__ = "measurements"
+
+    publication_id: Mapped[str] = mapped_column(ForeignKey("publications.id"), primary_key=True)
+    hours: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    views: Mapped[int | None]
+    likes: Mapped[int | None]
+    comments: Mapped[int | None]
+    shares: Mapped[int | None]
+    saves: Mapped[int | None]
+
+
 class EventRow(Base):
     __tablename__ = "events"
     __table_args__ = ({"sqlite_autoincrement": True},)

@@ -114,6 +114,12 @@ def keep(home: Path, plan: Wanted) -> None:
     write_atomically(home / NOTEBOOK, plan.model_dump_json().encode(), temporary_folder=home)
 
 
+def is_open(home: Path) -> bool:
+    """Whether a rehearsal was begun there and has not come to its end."""
+    plan = notebook(home)
+    return plan is not None and plan.start < plan.at < plan.until
+
+
 class RehearsalRoster(StudioRoster):
     """The personas on the folder channel, in the rehearsal's time."""
 
