@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status:status", "Show whether the daemon is up, what comes next, and what needs a person."),
     "pause": ("up:pause", "Begin nothing and send nothing, for one persona or for all; what runs may end."),
     "resume": ("up:resume", "Take a pause away."),
+    "results": (
+        "results:results",
+        "Show what became of the posts: which topics, scenes and hours do better, and how sure that is.",
+    ),
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),

@@ -8,7 +8,7 @@ Adapters are built when they are first used: `zirelia queue` opens a database an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -117,6 +117,10 @@ class Studio:
     def channels(self) -> dict[str, Channel]:
         folder = FolderChannel(self.settings.outbox)
         return {folder.name: folder}
+
+    def channels_of(self, name: str) -> Mapping[str, Channel]:  # noqa: ARG002
+        """The accounts of that persona."""
+        return self.channels
 
     def persona(self, name: str | None = None) -> Persona:
         """The pack with what the settings say in its place."""
