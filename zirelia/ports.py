@@ -24,6 +24,7 @@ from zirelia.domain.lora import Checkpoint, Lora, WornLora
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Brief, Event, Post, PostState
 from zirelia.domain.publication import Publication, Receipt
+from zirelia.domain.reply import Mention, Reply, ReplyState
 from zirelia.domain.results import Result
 from zirelia.domain.shot import Attempt, ImagePrompt, MediaRef, Provenance, Shot, ShotVocabulary
 from zirelia.domain.shotlist import Cell
@@ -530,6 +531,30 @@ class Channel(Describable, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Mentions, oldest first, and where to go on from the next time."""
+
+    mentions: tuple[Mention, ...]
+    cursor: str | None
+
+
+class Inbox(Protocol):
+    """A channel whose platform lets mentions be read and answered. Its `Channel` has these as well."""
+
+    def mentions(self, persona: str, cursor: str | None) -> Heard:
+        """What was said to the account since `cursor`; the latest few for None. Raises ProviderError."""
+        ...
+
+    def answer(self, reply: Reply, sending: Sending) -> Receipt | Uncertain:
+        """Sends the reply. As `Channel.submit`."""
+        ...
+
+    def answered(self, reply: Reply, sending: Sending) -> Receipt | None:
+        """As `Channel.reconcile`."""
+        ...
+
+
 # ---- store -------------------------------------------------------------------------------------------------------------
 
 
@@ -627,6 +652,30 @@ class Store(Protocol):
 
     def story(self, persona: str, *, but: int) -> tuple[Post, ...]:
         """All posts that tell a part of a story, rejected ones left out, oldest first, without their attempts."""
+        ...
+
+    def add_reply(self, reply: Reply) -> Reply | None:
+        """Stores the answer to a mention (id 0); None when that mention has one already."""
+        ...
+
+    def reply(self, reply_id: int) -> Reply: ...
+
+    def replies(
+        self, *, persona: str | None = None, states: frozenset[ReplyState] | None = None, limit: int = 100
+    ) -> tuple[Reply, ...]:
+        """Newest first."""
+        ...
+
+    def save_reply(self, reply: Reply, *, expected_version: int) -> None:
+        """Raises Conflict when somebody else changed it meanwhile."""
+        ...
+
+    def inbox_cursor(self, persona: str, channel: str) -> str | None: ...
+
+    def keep_inbox_cursor(self, persona: str, channel: str, cursor: str) -> None: ...
+
+    def post_sent_as(self, channel: str, platform_id: str) -> int | None:
+        """The post whose publication on that channel has that id of the platform."""
         ...
 
     def to_measure(self, since: datetime) -> tuple[Measurable, ...]:

@@ -19,6 +19,7 @@ from zirelia.definitions.answers import (
     DatasetCaptionAnswer,
     DraftAnswer,
     PlanAnswer,
+    ReplyAnswer,
     ShortDraftAnswer,
     ShotAnswer,
     TextCriticAnswer,
@@ -55,7 +56,7 @@ def _file(folder: Path, text: str, name: str = "writer") -> Path:
 
 HOUSE = {
     "planner", "drafter", "short_drafter", "text_critic", "art_director", "critic", "critic_together", "captioner",
-    "dataset_captioner",
+    "dataset_captioner", "replier",
 }  # fmt: skip
 
 
@@ -86,6 +87,7 @@ def test_slots_and_schemas_of_the_house() -> None:
         "drafter": ("chat", DraftAnswer),
         "short_drafter": ("chat", ShortDraftAnswer),
         "text_critic": ("chat", TextCriticAnswer),
+        "replier": ("chat", ReplyAnswer),
         "art_director": ("chat", ShotAnswer),
         "critic": ("vision", VisionAnswer),
         "critic_together": ("vision", VisionListAnswer),

@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status:status", "Show whether the daemon is up, what comes next, and what needs a person."),
     "pause": ("up:pause", "Begin nothing and send nothing, for one persona or for all; what runs may end."),
     "resume": ("up:resume", "Take a pause away."),
+    "replies": (
+        "replies:replies",
+        "Answer those who mention the persona: read, look, approve, send.",
+    ),
     "results": (
         "results:results",
         "Show what became of the posts: which topics, scenes and hours do better, and how sure that is.",

@@ -30,6 +30,7 @@ VARIABLES: dict[str, frozenset[str]] = {
     "planner": frozenset({"name", "bio", "moment", "occasion", "options", "recent", "story"}),
     "drafter": frozenset({"name", "voice", "examples", "brief", "avoid", "limits", "note"}),
     "short_drafter": frozenset({"name", "bio", "scene"}),
+    "replier": frozenset({"name", "voice", "avoid", "limits", "note", "post", "comment"}),
     "text_critic": frozenset({"name", "boundaries", "draft"}),
     "art_director": frozenset({"name", "brief", "caption", "wardrobe", "choices", "never", "recent", "note"}),
     "critic": frozenset({"question"}),

@@ -88,6 +88,12 @@ class DraftAnswer(Answered):
         return [tag.strip().lstrip("#") if isinstance(tag, str) else tag for tag in tags] if isinstance(tags, list) else tags
 
 
+class ReplyAnswer(Answered):
+    """The answer to a comment."""
+
+    text: str = Field(min_length=2, max_length=400, description="one or two short sentences")
+
+
 class ShortDraftAnswer(Answered):
     """The text of a post by a tiny model: two plain sentences in the first person, spelt by a grammar, nothing else.
 
@@ -189,6 +195,7 @@ ANSWERS: dict[str, type[Answered]] = {
     "plan": PlanAnswer,
     "draft": DraftAnswer,
     "short_draft": ShortDraftAnswer,
+    "reply": ReplyAnswer,
     "shot": ShotAnswer,
     "vision": VisionAnswer,
     "vision_list": VisionListAnswer,

@@ -39,13 +39,14 @@ from zirelia.store.media import MediaStore
 from zirelia.store.memory import MemoryTables
 from zirelia.store.migrate import migrate
 from zirelia.store.nodes import NodeTables
+from zirelia.store.replies import ReplyTables
 from zirelia.store.results import ResultTables
 from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, PostRow, PublicationRow, SlotRow
 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables, FigureTables, JobTables, MemoryTables, NodeTables, ResultTables):
+class SqlStore(CriticTables, FigureTables, JobTables, MemoryTables, NodeTables, ReplyTables, ResultTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:

@@ -16,6 +16,7 @@ from zirelia.domain.calibration import Calibration
 from zirelia.domain.decision import Decision
 from zirelia.domain.post import Brief, Draft
 from zirelia.domain.publication import Publication
+from zirelia.domain.reply import Reply
 from zirelia.domain.shot import Attempt, Shot
 from zirelia.domain.verdict import Finding, Verdict
 from zirelia.store.columns import JsonValue, MicroUsd, UtcDateTime
@@ -187,6 +188,31 @@ class PublicationRow(Base):
     state: Mapped[str] = mapped_column(String(20), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime())
     body: Mapped[Publication] = mapped_column(JsonValue(Publication))
+
+
+class ReplyRow(Base):
+    """The answer to one mention; a mention has one."""
+
+    __tablename__ = "replies"
+    __table_args__ = (Index(None, "channel", "persona", "mention_id", unique=True), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    persona: Mapped[str] = mapped_column(String(40))
+    channel: Mapped[str] = mapped_column(String(40))
+    mention_id: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    version: Mapped[int]
+    body: Mapped[Reply] = mapped_column(JsonValue(Reply))
+
+
+class InboxRow(Base):
+    """Where the reading of an account's mentions goes on."""
+
+    __tablename__ = "inboxes"
+
+    persona: Mapped[str] = mapped_column(String(40), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    cursor: Mapped[str] = mapped_column(Text)
 
 
 class MeasurementRow(Base):
