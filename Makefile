@@ -6,7 +6,7 @@
 # A third one makes a face: from one picture of a character to a LoRA, judged, and used in a post: make face
 #
 # For those who change the code: make check (what CI runs), make docs, make lock, make clean.
-# Variables: PYTHON (3.11 or later), VENV, TORCH_INDEX (an index URL with the torch build for this machine's accelerator).
+# Variables: PYTHON (3.11 or later), VENV, WORKERS (processes that run the tests), TORCH_INDEX (an index URL with the torch build for this machine's accelerator).
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,6 +17,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH := 2.13.0
 TORCH_INDEX ?=
+# processes that run the tests; each takes one core and about 2 GB
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 # -qq: an index that a machine's pip configuration adds may warn once a package; errors are still shown
@@ -48,7 +50,7 @@ face: $(VENV)/.all  ## from one picture of Luna to a dataset, a LoRA, a chosen c
 
 test: $(VENV)/.dev  ## every test
 	$(call say,pytest)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
 

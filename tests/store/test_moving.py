@@ -16,6 +16,8 @@ from zirelia.domain.calibration import Calibration
 from zirelia.domain.decision import Decision, DecisionKind
 from zirelia.domain.post import PostState, move
 from zirelia.domain.publication import Publication, PublicationState
+from zirelia.domain.reply import Mention, Reply
+from zirelia.domain.results import Counts, Result
 from zirelia.errors import Conflict, NotFound, StoreError
 from zirelia.ports import KeptAnswer
 from zirelia.store import moving
@@ -54,6 +56,12 @@ def lived_in(file: Path, media: MediaStore, new_post, first_event, attempt, verd
         far = NOW + timedelta(days=90)
         store.plan_slots("mira", slots, until=far, cadence_sha256="c" * 64, lead=timedelta(hours=1), at=NOW)
         store.keep_calibration("c", "mira", Calibration(embedder="dlib 19", threshold=0.9, n=8))
+        store.keep_inbox_cursor("mira", "folder", "7")
+        mention = Mention(id="m1", channel="folder", persona="mira", author="ana", text="Nice!", at=NOW)
+        store.add_reply(Reply(mention=mention, text="Thank you!", updated=NOW))
+        store.add_result(
+            Result(post_id=1, channel="folder", publication="pub-1-folder", hours=24, at=NOW, counts=Counts(likes=3))
+        )
         store.register("node-1", name="node", roles=("clock",), host="here", pid=1)
         with store._database.writing() as session:
             session.execute(
