@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zirelia.domain.text_length import length
+from zirelia.domain.text_length import has_link, length
 
 CASES = [
     ("", 0),
@@ -76,3 +76,18 @@ def test_a_long_text_is_counted_in_time() -> None:
     """Each of these would take minutes with a pattern that goes back and forth."""
     for piece in ("a.", "a-", "http://", "a_", "👩\u200d", "https://x.co/("):
         assert length(piece * 20_000, "x-weighted") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("Tea", 3), ("Grüße", 5), ("日本語", 3), ("☕", 3), ("👩‍🚀 go", 14), ("1️⃣", 7), ("©", 1)]
+)
+def test_threads_counts_an_emoji_by_its_bytes(text: str, expected: int) -> None:
+    assert length(text, "emoji-bytes") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Tea at 3.5 km", False), ("Tea. Again.", False), ("", False), ("at https://a.de/b", True), ("at lisbon.tea", True)],
+)
+def test_a_link_is_seen(text: str, expected: bool) -> None:
+    assert has_link(text) is expected

@@ -3,6 +3,7 @@
     length("👩‍🚀 go", "graphemes")      # 4: the astronaut is one
     length("👩‍🚀 go", "utf-16")         # 8
     length("👩‍🚀 go", "x-weighted")     # 5: an emoji is two, whatever it is made of
+    length("👩‍🚀 go", "emoji-bytes")    # 14: an emoji is as many as it has bytes in UTF-8, as Threads counts
 
 `x-weighted` are the published rules of twitter-text 3, on composed characters: a link is 23; an emoji, a CJK character and
 what else lies outside a few ranges is 2; the rest 1. A link behind https:// is believed whatever its ending. A bare host name
@@ -68,12 +69,22 @@ def _x_weight(character: str) -> int:
     return 1 if any(first <= ord(character) <= last for first, last in _X_SINGLE) else 2
 
 
+def _emoji_bytes(text: str) -> int:
+    return sum(len(piece[0].encode() if piece["emoji"] else piece[0]) for piece in _X_PIECE.finditer(text))
+
+
+def has_link(text: str) -> bool:
+    """Whether X may take a part of it for a link: also a host name whose ending only X knows."""
+    return any(piece["link"] or piece["perhaps"] for piece in _X_PIECE.finditer(text))
+
+
 _COUNTERS: Mapping[str, Callable[[str], int]] = {
     "graphemes": lambda text: len(regex.findall(r"\X", text)),
     "characters": len,
     "utf-16": lambda text: len(text.encode("utf-16-le", "surrogatepass")) // 2,
     "bytes": lambda text: len(text.encode("utf-8", "surrogatepass")),
     "x-weighted": _x_weighted,
+    "emoji-bytes": _emoji_bytes,
 }
 
 

@@ -1,0 +1,131 @@
+"""One series of calls to a platform's HTTP interface, with the token in a header and nowhere else.
+
+    line = Line("instagram", "https://graph.instagram.com", token=read_token)
+    with connected(line) as wire:
+        answer = wire.call("GET", "/v25.0/me", params={"fields": "id"})    # an httpx.Response, whatever its status
+        wire.skew                                                          # how far the platform's clock is ahead
+
+Whether a call that failed may have taken effect all the same is told apart here: `Unclear` when it may have, any other
+ProviderError when it certainly has not. Knows no platform's protocol.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused
+from zirelia.network.failures import cleaned, map_transport_error
+from zirelia.network.offline import is_loopback_url
+
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+
+
+class Unclear(ProviderError):
+    """The call may have taken effect: no answer, half an answer, or a fault of the platform's own."""
+
+    def __init__(self, message: str, *, provider: str, retry_after: float | None = None) -> None:
+        super().__init__(message, provider=provider, retryable=True, retry_after=retry_after)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Line:
+    """How to reach one account.
+
+    provider: the channel's name, as errors show it. token: the access token as it is now; asked once a series; may raise
+    ConfigurationError. timeout: seconds for one answer. now, sleep: replaced in tests.
+    """
+
+    provider: str
+    base_url: str
+    token: Callable[[], str] = field(repr=False)
+    timeout: float = 30.0
+    now: Callable[[], datetime] = _utc_now
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        if not (self.base_url.startswith("https://") or is_loopback_url(self.base_url)):
+            raise ConfigurationError(
+                f"the {self.provider} address {cleaned(self.base_url)} is not https: the token would be readable on the way",
+                hint="use https, or an address of this machine",
+            )
+
+    @property
+    def reconnect(self) -> str:
+        """What to do about a token that is not taken."""
+        return f"zirelia connect {self.provider}"
+
+
+class Wire:
+    """See `connected`. skew: the platform's clock minus ours, from its last answer; None while it has not said."""
+
+    def __init__(self, line: Line, client: httpx.Client, token: str) -> None:
+        self.line = line
+        self.skew: timedelta | None = None
+        self._client = client
+        self._token = token
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+    ) -> httpx.Response:
+        """The whole answer, in which the token stands nowhere. Raises Unclear, or ProviderError when nothing arrived there."""
+        authorized = {"Authorization": f"Bearer {self._token}"}
+        try:
+            response = self._client.request(method, path, params=params, json=json, data=data, files=files, headers=authorized)
+        except httpx.HTTPError as error:
+            mapped = map_transport_error(error, self.line.provider)
+            if isinstance(error, _NEVER_LEFT) or not isinstance(mapped, ProviderError):
+                raise mapped from error
+            raise Unclear(mapped.message.removeprefix(f"{self.line.provider}: "), provider=self.line.provider) from error
+        self._read_clock(response)
+        secret = self._token.encode()
+        if secret not in response.content:
+            return response
+        headers = {name: text for name, text in response.headers.items() if name not in {"content-length", "content-encoding"}}
+        clean = response.content.replace(secret, b"[secret]")
+        return httpx.Response(response.status_code, headers=headers, content=clean, request=response.request)
+
+    def shown(self, text: object) -> str:
+        """A platform's words made safe to show."""
+        return cleaned(text, secret=self._token)
+
+    def _read_clock(self, response: httpx.Response) -> None:
+        try:
+            said = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
+        except (ValueError, TypeError):
+            return
+        self.skew = (said if said.tzinfo else said.replace(tzinfo=UTC)) - self.line.now()
+
+
+@contextmanager
+def connected(line: Line) -> Iterator[Wire]:
+    """Connections for one block. Raises ProviderRefused, before anything is sent, where there is no token that can be used."""
+    try:
+        token = line.token()
+    except ConfigurationError as error:
+        raise ProviderRefused(error.message, provider=line.provider, hint=error.hint) from error
+    # a header cannot hold anything else, and the library's complaint about it would show the token
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ProviderRefused("the stored token is empty or damaged", provider=line.provider, hint=line.reconnect)
+    with httpx.Client(
+        base_url=line.base_url, timeout=httpx.Timeout(line.timeout), trust_env=False, follow_redirects=False
+    ) as client:
+        yield Wire(line, client, token)
