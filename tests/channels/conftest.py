@@ -5,11 +5,15 @@ A new adapter adds a case here: how to open the account (again), and how to coun
 
 from __future__ import annotations
 
+import importlib.util
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
@@ -18,7 +22,7 @@ from zirelia.channels.folder import FolderChannel
 from zirelia.domain.post import Draft, Post, PostState
 from zirelia.domain.publication import publication_id
 from zirelia.domain.shot import Attempt, Framing, ImagePrompt, MediaRef, Provenance, Shot
-from zirelia.ports import Channel, Plan
+from zirelia.ports import Channel, Plan, Sending
 
 NOW = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 
@@ -31,7 +35,20 @@ class Account:
     fingerprint: Callable[[], dict[str, object]]
 
 
-def _folder(tmp_path: Path) -> Account:
+def beside(name: str) -> ModuleType:
+    """A helper module of this folder, which is not a package."""
+    known = f"channels_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[known] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[known]
+
+
+@contextmanager
+def _folder(tmp_path: Path) -> Iterator[Account]:
     outbox = tmp_path / "outbox"
 
     def fingerprint() -> dict[str, object]:
@@ -40,15 +57,47 @@ def _folder(tmp_path: Path) -> Account:
         files = [path for path in outbox.iterdir() if path.name != ".lock"]
         return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
-    return Account(open=lambda: FolderChannel(outbox, now=lambda: NOW), fingerprint=fingerprint)
+    yield Account(open=lambda: FolderChannel(outbox, now=lambda: NOW), fingerprint=fingerprint)
 
 
-CASES: dict[str, Callable[[Path], Account]] = {"folder": _folder}
+def _emulated(name: str) -> Callable[[Path], AbstractContextManager[Account]]:
+    @contextmanager
+    def case(_: Path) -> Iterator[Account]:
+        with beside("meta_accounts").staged(name, lambda: NOW) as stage:
+            yield Account(open=stage.open, fingerprint=lambda: {one["id"]: dict(one) for one in stage.server.published})
+
+    return case
+
+
+CASES: dict[str, Callable[[Path], AbstractContextManager[Account]]] = {
+    "folder": _folder,
+    **{name: _emulated(name) for name in ("instagram", "threads", "facebook", "x")},
+}
 
 
 @pytest.fixture(params=sorted(CASES))
-def account(request: pytest.FixtureRequest, tmp_path: Path) -> Account:
-    return CASES[request.param](tmp_path)
+def account(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Account]:
+    with CASES[request.param](tmp_path) as opened:
+        yield opened
+
+
+@dataclass
+class Envelope:
+    """What is stored of one publication on its way: a second `sending()` knows what the first had the platform make."""
+
+    begun: datetime = NOW
+    created: str | None = None
+
+    def sending(self) -> Sending:
+        return Sending(begun=self.begun, created=self.created, keep=self._keep)
+
+    def _keep(self, created: str) -> None:
+        self.created = created
+
+
+@pytest.fixture
+def envelope() -> Callable[..., Envelope]:
+    return Envelope
 
 
 @pytest.fixture

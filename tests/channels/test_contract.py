@@ -22,23 +22,25 @@ def test_a_channel_says_what_it_is(account):
     assert min(limits.caption_limit, limits.alt_text_limit, limits.image_bytes_limit) > 0
 
 
-def test_submit_answers_a_receipt_that_reconcile_finds(account, plan):
+def test_submit_answers_a_receipt_that_reconcile_finds(account, plan, envelope):
     channel = account.open()
-    wanted = plan(channel=channel.name)
-    assert channel.reconcile(wanted, SENDING) is None
-    receipt = channel.submit(wanted, SENDING)
+    wanted, kept = plan(channel=channel.name), envelope()
+    assert channel.reconcile(wanted, kept.sending()) is None
+    receipt = channel.submit(wanted, kept.sending())
     assert isinstance(receipt, Receipt)
-    assert channel.reconcile(wanted, SENDING) == receipt
+    assert channel.reconcile(wanted, kept.sending()) == receipt
+    assert account.open().reconcile(wanted, kept.sending()) == receipt
+    # what the platform made may not have been stored
     assert account.open().reconcile(wanted, SENDING) == receipt
 
 
-def test_a_second_submit_publishes_nothing(account, plan):
-    channel = account.open()
-    first = channel.submit(plan(channel=channel.name), SENDING)
+def test_a_second_submit_publishes_nothing(account, plan, envelope):
+    channel, kept = account.open(), envelope()
+    first = channel.submit(plan(channel=channel.name), kept.sending())
     published = account.fingerprint()
     other_words = plan(channel=channel.name, caption="Something else", colour="red")
     for again in (channel, account.open()):
-        assert again.submit(other_words, SENDING) == first
+        assert again.submit(other_words, kept.sending()) == first
     assert account.fingerprint() == published
 
 
@@ -46,10 +48,10 @@ def test_publications_do_not_touch_each_other(account, plan):
     channel = account.open()
     first = channel.submit(plan(1, channel.name), SENDING)
     published = account.fingerprint()
-    second = channel.submit(plan(2, channel.name, colour="red"), SENDING)
+    second = channel.submit(plan(2, channel.name, caption="Rain, at last.", colour="red"), SENDING)
     assert first != second
     assert account.fingerprint().items() >= published.items()
-    assert channel.reconcile(plan(3, channel.name), SENDING) is None
+    assert channel.reconcile(plan(3, channel.name, caption="Nothing to see."), SENDING) is None
 
 
 def test_reading_publishes_nothing(account, plan):

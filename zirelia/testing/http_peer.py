@@ -12,15 +12,17 @@ Knows no protocol above HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 _LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -33,9 +35,14 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def asked(self) -> dict[str, str]:
+        """The query's parameters; of several with one name the last."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Reply:
 
     announced: a Content-Length other than the body's, to cut the body short or to claim a giant.
     silent: close the connection without a word, as a lost answer looks to the client.
+    wait: seconds before it is sent, while the server answers others.
     """
 
     status: int = 200
@@ -52,6 +60,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     announced: int | None = None
     silent: bool = False
+    wait: float = 0.0
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -59,11 +68,17 @@ class Reply:
 
 
 class LoopbackPeer(ABC):
-    """A server for one `with` block. `url` is its address without a trailing slash; `requests` are all it received."""
+    """A server for one `with` block. `url` is its address without a trailing slash; `requests` are all it received.
+
+    `clock` dates its answers; None for the time of this machine.
+    """
+
+    clock: Callable[[], datetime] | None = None
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.lock = threading.RLock()
+        self.closing = threading.Event()
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -85,6 +100,7 @@ class LoopbackPeer(ABC):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.closing.set()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -105,11 +121,14 @@ def _handler(peer: LoopbackPeer) -> type[BaseHTTPRequestHandler]:
                 urlsplit(self.path).path,
                 {name.lower(): value for name, value in self.headers.items()},
                 self.rfile.read(length),
+                urlsplit(self.path).query,
             )
             with peer.lock:
                 peer.requests.append(request)
                 reply = peer.answer(request)
             self.close_connection = True
+            if reply.wait:
+                peer.closing.wait(reply.wait)
             if reply.silent:
                 return
             self.send_response(reply.status)
@@ -122,6 +141,16 @@ def _handler(peer: LoopbackPeer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(reply.body)
 
         do_GET = do_POST = _serve  # noqa: N815 - the names that http.server calls
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            if timestamp is None and peer.clock is not None:
+                timestamp = peer.clock().timestamp()
+            return super().date_time_string(timestamp)
+
+        def handle_one_request(self) -> None:
+            # a client that died while it was read from or written to is part of the tests
+            with contextlib.suppress(ConnectionError):
+                super().handle_one_request()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - overridden; tests stay quiet
             return

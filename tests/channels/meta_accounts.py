@@ -1,0 +1,66 @@
+"""Instagram, Threads, a Facebook Page and X for the contract: each on its emulator, by clocks that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from zirelia.channels.facebook import FacebookChannel
+from zirelia.channels.instagram import InstagramChannel
+from zirelia.channels.threads import ThreadsChannel
+from zirelia.channels.wire import Line
+from zirelia.channels.x import XChannel
+from zirelia.testing.graph_server import GraphServer
+from zirelia.testing.picture_host import PictureHost
+from zirelia.testing.social_peer import SocialPeer
+from zirelia.testing.x_server import XServer
+
+
+@dataclass
+class Stage:
+    """A channel's emulator and what its faults are called there. `publish` is the place of the call that publishes, `before`
+    those of calls without effect, `look` of the one that reconcile reads.
+    """
+
+    server: Any
+    host: PictureHost
+    open: Callable[..., Any]
+    publish: str
+    before: tuple[str, ...]
+    look: str
+    slept: list[float] = field(default_factory=list)
+
+
+@contextmanager
+def staged(name: str, now: Callable[[], datetime]) -> Iterator[Stage]:
+    """The stage of that channel; `open` takes what is to differ on the line, such as a timeout."""
+    server: SocialPeer = XServer(now=now) if name == "x" else GraphServer(now=now)
+    with server, PictureHost() as host:
+        slept: list[float] = []
+
+        def line(**changes: Any) -> Line:
+            usual = {"token": lambda: server.token, "timeout": 10.0, "now": now, "sleep": slept.append}
+            return Line(name, server.url, **(usual | changes))
+
+        def opened(**changes: Any) -> Any:
+            if isinstance(server, XServer):
+                return XChannel(line(**changes), user=server.user, handle="mira")
+            assert isinstance(server, GraphServer)
+            if name == "facebook":
+                return FacebookChannel(line(**changes), page=server.page)
+            kind = InstagramChannel if name == "instagram" else ThreadsChannel
+            return kind(line(**changes), account=server.account, host=host.public)
+
+        publish, before, look = {
+            "instagram": ("publish", ("quota", "make", "status"), "list"),
+            "threads": ("publish", ("quota", "make", "status"), "list"),
+            "facebook": ("photo", ("self",), "list"),
+            "x": ("post", ("initialize", "append", "finalize", "metadata"), "timeline"),
+        }[name]
+        yield Stage(server, host, opened, publish, before, look, slept)
+
+
+NAMES = ("instagram", "threads", "facebook", "x")
