@@ -15,10 +15,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from zirelia.domain.adapted import adapted
+from zirelia.domain.ledger import LedgerState
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.publication import DAY, AccountLimits, Publication, PublicationState, Receipt, earliest, publication_id
-from zirelia.errors import ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
+from zirelia.errors import BudgetExceeded, ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
 from zirelia.ports import Channel, Plan, Sending, Uncertain
+from zirelia.workflow import postage
 from zirelia.workflow.consent import check_consent
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.wording import channel_limits
@@ -46,8 +48,9 @@ def publish(
         gate: asked before each call; what it raises stops the publication before anything more is sent.
 
     Raises IllegalTransition for a post that nobody approved, ConsentRequired when a likeness has none, Conflict when another
-    process is publishing it, or on one of its accounts, right now, NotYet when an account takes nothing now, and ProviderError
-    when a channel refused (the post is approved again, and the channels that took it keep their receipts).
+    process is publishing it, or on one of its accounts, right now, NotYet when an account takes nothing now, BudgetExceeded
+    when a channel costs more than is left, and ProviderError when a channel refused (the post is approved again, and the
+    channels that took it keep their receipts).
     """
     with kit.store.lock(f"publish-{post_id}"), ExitStack() as accounts:
         post = kit.store.get_post(post_id)
@@ -66,7 +69,7 @@ def publish(
         for name, channel in channels.items():
             try:
                 _send(kit, kit.store.get_post(post_id), channel, plans[name], gate)
-            except (ProviderError, NotYet) as error:
+            except (ProviderError, NotYet, BudgetExceeded) as error:
                 failures.append(error)
         # as it is stored: a channel that refused has moved it, and raised instead of answering
         post = _settle(kit, kit.store.get_post(post_id), channels)
@@ -133,6 +136,7 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[],
     """One channel. Sends only what was never sent, or what the platform certainly does not have."""
     known = kit.store.publication(plan.publication_id)
     if known is not None and known.state is PublicationState.PUBLISHED:
+        postage.settle(kit, post, channel, LedgerState.DONE)
         return
     if known is not None and known.state in {PublicationState.SENDING, PublicationState.UNKNOWN}:
         try:
@@ -143,9 +147,11 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[],
             return
         if receipt is not None:
             kit.store.save_publication(_now(kit, known, PublicationState.PUBLISHED, receipt=receipt))
+            postage.settle(kit, post, channel, LedgerState.DONE)
             return
         _wait_for_what_is_on_its_way(kit, known, channel)
     gate()
+    postage.frank(kit, post, channel, plan)
     began = time.monotonic(), time.time()
     created = known.created if known is not None else None
     sending = Publication(post_id=post.id, channel=channel.name, state=PublicationState.SENDING, at=kit.now(), created=created)
@@ -164,13 +170,16 @@ def _send(kit: Kit, post: Post, channel: Channel, plan: Plan, gate: Callable[[],
     except ProviderError as error:
         kit.watcher.failed(error.message)
         kit.store.save_publication(_now(kit, sending, PublicationState.NOT_PUBLISHED, note=error.message))
+        postage.settle(kit, post, channel, LedgerState.FAILED)
         raise
     if isinstance(answer, Uncertain):
         kit.watcher.failed(answer.because)
         kit.store.save_publication(sending.model_copy(update={"state": PublicationState.UNKNOWN, "note": answer.because}))
+        postage.settle(kit, post, channel, LedgerState.UNKNOWN)
     else:
         kit.watcher.done(answer.url)
         kit.store.save_publication(_now(kit, sending, PublicationState.PUBLISHED, receipt=answer))
+        postage.settle(kit, post, channel, LedgerState.DONE)
 
 
 def _wait_for_what_is_on_its_way(kit: Kit, known: Publication, channel: Channel) -> None:
