@@ -32,6 +32,12 @@ class Stage:
     before: tuple[str, ...]
     look: str
     slept: list[float] = field(default_factory=list)
+    name: str = ""
+
+    def plant(self, text: str, at: datetime) -> str:
+        """A post that somebody made by hand."""
+        server = self.server
+        return server.plant(text, at) if isinstance(server, XServer) else server.plant(self.name, text, at)
 
 
 @contextmanager
@@ -60,7 +66,7 @@ def staged(name: str, now: Callable[[], datetime]) -> Iterator[Stage]:
             "facebook": ("photo", ("self",), "list"),
             "x": ("post", ("initialize", "append", "finalize", "metadata"), "timeline"),
         }[name]
-        yield Stage(server, host, opened, publish, before, look, slept)
+        yield Stage(server, host, opened, publish, before, look, slept, name)
 
 
 NAMES = ("instagram", "threads", "facebook", "x")
