@@ -19,6 +19,7 @@ TORCH := 2.13.0
 TORCH_INDEX ?=
 # processes that run the tests; each takes one core and about 2 GB
 WORKERS ?= 2
+KILLS ?= 500
 
 BIN := $(VENV)/bin
 # -qq: an index that a machine's pip configuration adds may warn once a package; errors are still shown
@@ -32,7 +33,7 @@ export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo face test check lint docs lock clean
+.PHONY: help demo face test crash check lint docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -51,6 +52,12 @@ face: $(VENV)/.all  ## from one picture of Luna to a dataset, a LoRA, a chosen c
 test: $(VENV)/.dev  ## every test
 	$(call say,pytest)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+crash: $(VENV)/.dev  ## KILLS kills of the daemon on SQLite and PostgreSQL, and the table of what happened
+	$(call say,$(KILLS) kills)
+	@rm -f home/crash.md && mkdir -p home
+	@ZIRELIA_CRASHES=$(KILLS) ZIRELIA_CRASH_TABLE=$(CURDIR)/home/crash.md $(BIN)/python -m pytest -s tests/engine/test_crashes.py
+	@printf '\n| database | kills from outside + at the worst moments | posts | lost | twice (folder) | twice (platform) | paid calls | finished ones paid again | paid, and not answered before the kill | time |\n|---|---|---|---|---|---|---|---|---|---|\n' && grep '^|' home/crash.md
 
 check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
 

@@ -86,12 +86,15 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class Answer(Generic[Schema]):
-    """A validated answer, who gave it, what it took, and the raw text."""
+    """A validated answer, who gave it, what it took, and the raw text. beside: what was kept with an answer that means nothing
+    without it, such as the list that a number points into.
+    """
 
     value: Schema
     model: str
     usage: Usage
     raw: str
+    beside: str | None = None
 
 
 class Chat(Describable, Protocol):

@@ -1,117 +1,86 @@
-"""One `zirelia up` with models that cost nothing and a platform that is one file: for tests that kill it at any moment.
+"""Nodes that are to be killed: `zirelia up` with models that cost nothing, the folder channel and a platform on loopback.
 
-    python tests/engine/crashing_node.py HOME DATABASE NAME SEED
+    python tests/engine/crashing_node.py      # orders are JSON lines on standard input: {"name": "one", "home": …, "log": …, …}
 
-The platform posts whatever it is given, twice if it is asked twice; it is slow, and now and then it answers nothing after it
-has posted. Says "up" when it is.
+Each order forks a node, which takes no second to start because all modules are there, and is answered with its pid. The node's
+own words go to its log, a JSON object a line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
-import random
+import signal
 import sys
-import time
-import uuid
+import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apscheduler.schedulers.background
+import dbos
+import httpx
+import psycopg
+from crashing_parts import STORED, Content, Death, MortalFolder, MortalStore, PaidChat, PaidImages
+from loopback_channel import LoopbackChannel
+
+import zirelia.channels.folder
 from zirelia.critic.panel import CriticPanel
 from zirelia.definitions.agents import agent_names, load_agent
 from zirelia.definitions.personas import load_persona
 from zirelia.domain.persona import Persona
-from zirelia.domain.publication import Receipt
-from zirelia.domain.verdict import Criterion, Finding, Outcome
-from zirelia.engine import durable
+from zirelia.engine import durable, work
 from zirelia.engine.logs import LogWatcher
 from zirelia.engine.nodes import Node
-from zirelia.pocket.vocabulary import shot_vocabulary
-from zirelia.ports import BackendFacts, Capabilities, Exhibit, Plan, Sending, Uncertain, Watcher
+from zirelia.ports import Watcher
 from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Settings
 from zirelia.settings.tree import ChannelSettings, EngineSettings
 from zirelia.store.media import MediaStore
-from zirelia.store.sql import SqlStore
-from zirelia.testing.chat import ScriptedChat
-from zirelia.testing.images import FakeImageMaker
+from zirelia.store.migrate import migrate
+from zirelia.workflow import publish
 from zirelia.workflow.kit import Kit, Subject
 
-JUDGED = frozenset({Criterion.IDENTITY, Criterion.SAFETY, Criterion.TECHNICAL, Criterion.SUBJECTS, Criterion.BRIEF})
+LOADED = (apscheduler.schedulers.background, dbos, httpx, psycopg, zirelia.channels.folder, migrate)
+"""What a node imports when it is needed is here before the fork."""
+
+CHANNELS = ("folder", "loopback")
 AGENTS = functools.cache(lambda: {name: load_agent(name) for name in agent_names()})
+MIRA = functools.cache(lambda: load_persona("mira").persona)
 
 
-class FilePlatform:
-    """A post is a line of the file; nothing keeps anybody from posting twice."""
+@dataclass(frozen=True)
+class Order:
+    """One node. database: a file or URL. platform: the platform's address. share: of the moments at which it dies by itself."""
 
-    name = "file"
-    settles_after = 0.5
-
-    def __init__(self, path: Path, seed: int) -> None:
-        self._path = path
-        self._draw = random.Random(seed)
-
-    def facts(self) -> BackendFacts:
-        return BackendFacts("file", "test", local=True, paid=False)
-
-    def capabilities(self) -> Capabilities:
-        return Capabilities(2200, 30, 1000, 8_000_000, ai_label=True)
-
-    def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:
-        time.sleep(self._draw.uniform(0, 0.1))
-        line = {"publication": plan.publication_id, "id": uuid.uuid4().hex, "at": datetime.now(UTC).isoformat()}
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(handle, (json.dumps(line) + "\n").encode())
-        os.fsync(handle)
-        os.close(handle)
-        time.sleep(self._draw.uniform(0, 0.1))
-        if self._draw.random() < 0.2:
-            return Uncertain("no answer came")
-        return self._receipt(line)
-
-    def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:
-        posts = self._path.read_text().splitlines() if self._path.exists() else []
-        found = [line for line in map(json.loads, posts) if line["publication"] == plan.publication_id]
-        return self._receipt(found[0]) if found else None
-
-    def _receipt(self, line: dict[str, str]) -> Receipt:
-        return Receipt(platform_id=line["id"], url=f"file:///{line['id']}", at=datetime.fromisoformat(line["at"]))
-
-
-class Content:
-    """An instrument that is content with everything."""
-
-    name = "content"
-    criteria = JUDGED
-
-    def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
-        return [
-            Finding(
-                criterion=one, outcome=Outcome.PASSED, instrument=self.name, explanation="looked at", score=0.9, threshold=0.8
-            )
-            for one in sorted(self.criteria)
-        ]
-
-
-class Slow(ScriptedChat):
-    def ask(self, *args, **options):
-        time.sleep(0.02)
-        return super().ask(*args, **options)
+    name: str
+    home: str
+    database: str
+    platform: str
+    log: str
+    seed: int
+    share: float = 0.0
+    fence: float = 1.0
 
 
 class OneRoster:
-    """mira on the file platform, whatever she is asked for."""
+    """mira on both channels, whatever she is asked for."""
 
-    def __init__(self, home: Path, store: SqlStore, media: MediaStore, seed: int) -> None:
-        pack = load_persona("mira").persona
-        self._persona = pack.model_copy(update={"channels": ("file",), "lora": None})
+    def __init__(self, order: Order, store: MortalStore, media: MediaStore, death: Death) -> None:
+        home = Path(order.home)
+        self._death, self._paid = death, home / "paid.jsonl"
+        self._persona = MIRA().model_copy(update={"channels": CHANNELS, "lora": None})
         self._kit = {
             "store": store,
             "media": media,
             "panel": CriticPanel([Content()], time_limit=30.0),
-            "channels": {"file": FilePlatform(home / "platform.jsonl", seed)},
+            "channels": {
+                "folder": MortalFolder(home / "outbox", death),
+                "loopback": LoopbackChannel(order.platform, answered=lambda: death.at(STORED)),
+            },
             "sealer": JpegSealer(),
             "agents": AGENTS(),
             "now": lambda: datetime.now(UTC),
@@ -124,46 +93,87 @@ class OneRoster:
         return self._persona
 
     def desk(self, name: str, watcher: Watcher) -> tuple[Kit, Subject]:
-        images = FakeImageMaker(vocabulary=shot_vocabulary(), size=(96, 96))
-        kit = Kit(**self._kit, chat=Slow(), images=images, watcher=watcher)
+        chat, images = PaidChat(self._death, self._paid), PaidImages(self._death, self._paid)
+        kit = Kit(**self._kit, chat=chat, images=images, watcher=watcher)
         return kit, Subject(persona=self._persona, lora=None, references=())
 
     def draws_here(self, name: str) -> bool:
         return True
 
 
-def settings_for(home: Path, name: str) -> Settings:
+def settings_for(order: Order) -> Settings:
     return Settings(
-        home=home,
-        engine=EngineSettings(node=name, tick_s=0.1, undecided="auto_approve", stop_s=5.0, lead_hours=1.0),
+        home=Path(order.home),
+        engine=EngineSettings(
+            node=order.name, tick_s=0.1, undecided="auto_approve", stop_s=5.0, lead_hours=1.0, publish_tries=100
+        ),
         channels=ChannelSettings(daily_limit=1000, min_gap_minutes=0),
     )
 
 
-def main(home: Path, database: str, name: str, seed: int) -> None:
+def log(event: str, **fields: object) -> None:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    sys.stdout.write(json.dumps({"at": at, "event": event, "pid": os.getpid(), **fields}, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def run(order: Order) -> None:
     durable.POLL_SECONDS = 0.1
-    media = MediaStore(home / "media")
-    with SqlStore(database, media) as store:
-        roster = OneRoster(home, store, media, seed)
-
-        def log(event: str, **fields: object) -> None:
-            sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
-            sys.stdout.flush()
-
+    work.BUSY = timedelta(seconds=1)
+    publish.FENCE_SECONDS = order.fence
+    death = Death(Path(order.home) / "deaths.jsonl", share=order.share, seed=order.seed)
+    media = MediaStore(Path(order.home) / "media")
+    with MortalStore(order.database, media, death) as store:
         node = Node(
             store,
-            roster,
-            settings_for(home, name),
+            OneRoster(order, store, media, death),
+            settings_for(order),
             roles=("clock", "work", "gpu"),
             workers=2,
             tell=lambda kind, message, post=None: log("told", kind=kind, message=message),
             log=log,
-            watcher=lambda post_id, persona: LogWatcher(lambda *_, **__: None, post_id, persona),
-            device=name,
+            watcher=lambda post_id, persona: LogWatcher(log, post_id, persona),
+            device=order.name,
         )
         with node:
             node.wait()
 
 
+def fork(order: Order) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        words = os.open(order.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(words, 1)
+        os.dup2(words, 2)
+        run(order)
+        code = 0
+    except BaseException:
+        with contextlib.suppress(OSError):  # a full disk
+            log("ended", problem=traceback.format_exc())
+    finally:
+        os._exit(code)
+
+
+def serve() -> None:
+    # nobody waits for them: the kernel takes the dead away
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    AGENTS(), MIRA()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        pid = fork(Order(**json.loads(line)))
+        os.write(1, f"{pid}\n".encode())
+
+
+def told(order: Order) -> str:
+    return json.dumps(asdict(order)) + "\n"
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    serve()

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from zirelia.definitions.answers import DraftAnswer, choice_answer
+from zirelia.definitions.answers import ChoiceAnswer, DraftAnswer, choice_answer
 from zirelia.domain.post import PostState
 from zirelia.errors import ProviderError
 from zirelia.ports import ChatRequest, Usage
@@ -110,18 +110,31 @@ def test_an_answer_that_fits_no_more_is_asked_for_anew(paid, slot, monkeypatch):
     assert {row.id for row in rows(paid, "drafter") if row.id.startswith(key)} == {key, f"{key}~2"}
 
 
-def test_a_choice_by_number_holds_for_its_own_list_only(paid, slot):
+def test_a_choice_by_number_comes_back_with_its_own_list(paid, slot):
     post = produce(paid.kit(), paid.subject, slot())
 
-    def chosen(options):
-        return ask(paid.kit(), post, "planner", ChatRequest(system="s", user=options), choice_answer(3), turn=9)
+    def chosen(*options):
+        request = ChatRequest(system="s", user=" ".join(options))
+        schema, listed = choice_answer(len(options)), ",".join(options)
+        return ask(paid.kit(), post, "planner", request, schema, turn=9, beside=listed, kept_as=ChoiceAnswer)
 
-    chosen("1. trams 2. tea 3. rain")
+    first = chosen("trams", "tea", "rain")
     asked = len(paid.chat.asked)
-    chosen("1. trams 2. tea 3. rain")
+    again = chosen("rain")
+    assert (again.value.choice, again.beside) == (first.value.choice, "trams,tea,rain")
     assert len(paid.chat.asked) == asked
-    chosen("1. tea 2. rain 3. trams")
-    assert len(paid.chat.asked) == asked + 1
+
+
+def test_a_plan_that_was_paid_for_holds_though_another_post_was_made_meanwhile(paid, slot, monkeypatch):
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, "planner")
+        with pytest.raises(SystemExit):
+            produce(paid.kit(), paid.subject, slot())
+    wanted = paid.chat.asked[-1].user
+    produce(paid.kit(), paid.subject, slot("morning", hour=9, day=22))
+    brief = resume(paid.kit(), paid.subject, 1).brief
+    assert [row.id for row in rows(paid, "planner") if row.post_id == 1] == ["mira:2026-11-21:evening/planner/0.1"]
+    assert f"{brief.activity}, scene: {brief.scene}, topic: {brief.topic}" in wanted
 
 
 def test_an_opinion_of_one_text_is_none_of_another(paid):

@@ -14,9 +14,10 @@ _by = click.option("--by", default=getpass.getuser, show_default="your user name
 @click.command()
 @click.option(
     "--roles",
-    default="clock,work,gpu",
+    default="clock,work,gpu,web",
     show_default=True,
-    help="What this process does: clock (starts what is due), work (texts, publications), gpu (pictures).",
+    help="What this process does: clock (starts what is due), work (texts, publications), gpu (pictures), web (/healthz, "
+    "/readyz, /metrics).",
 )
 @click.option("--device", default="0", show_default=True, help="Names the card of the role gpu; one process a device.")
 def up(roles: str, device: str) -> None:
@@ -26,8 +27,9 @@ def up(roles: str, device: str) -> None:
     the next start. One process on SQLite; any number on PostgreSQL.
     """
     from zirelia.studio.daemon import run
+    from zirelia.web.server import serving
 
-    run(tuple(role.strip() for role in roles.split(",") if role.strip()), device=device)
+    run(tuple(role.strip() for role in roles.split(",") if role.strip()), device=device, serving=serving)
 
 
 @click.command()

@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any, Self
@@ -38,7 +38,7 @@ from zirelia.settings import Settings
 from zirelia.store.nodes import SILENCE
 from zirelia.store.sql import SqlStore
 
-ROLES = ("clock", "work", "gpu")
+ROLES = ("clock", "work", "gpu", "web")
 SENDERS = 4
 """Publications and decisions at a time, for one process."""
 
@@ -51,7 +51,11 @@ _QUEUES_OF = {"work": (WORK, SEND), "gpu": (GPU,)}
 class Node:
     """Args:
     roles: which of `ROLES` this process has. workers: turns written at a time. device: names the card of the role `gpu`; one
-    process a device. now: the clock that slots are held against.
+    process a device. now: the clock that slots are held against. beside: what runs from when the node has its place until its
+    work has ended: the web server of the role `web`.
+
+    beaten: when the heart last beat, by time.monotonic(), whether or not the database heard it. rounds: what is done again and
+    again → when it last went well, in seconds since 1970.
     """
 
     def __init__(
@@ -67,20 +71,27 @@ class Node:
         watcher: Callable[[int, str], Watcher],
         device: str = "0",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        beside: Callable[[Node], AbstractContextManager[object]] = lambda _node: contextlib.nullcontext(),
     ) -> None:
         unknown = [role for role in roles if role not in ROLES]
         if unknown or not roles:
             raise ConfigurationError(f"there is no role '{', '.join(unknown)}'", hint="roles: " + ", ".join(ROLES))
         self.name = settings.engine.node or socket.gethostname()
+        if "gpu" in roles and device != "0":
+            # processes of two cards are two nodes: what the one has begun is not the other's
+            self.name += f"-{device}"
         self.id = f"{self.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.roles = roles
+        self.launched = threading.Event()
         self.stopping = threading.Event()
         self.beaten = time.monotonic()
+        self.rounds: dict[str, float] = {}
         self._store = store
         self._settings = settings
         self._tell = tell
         self._log = log
         self._device = device
+        self._beside = beside
         self._stack = ExitStack()
         engine, pauses = settings.engine, Pauses(settings)
         worker = Worker(
@@ -109,20 +120,25 @@ class Node:
             tell=tell,
             log=log,
         )
-        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone=UTC)
+        self._heart = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=UTC)
+        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(5)}, timezone=UTC)
 
     def __enter__(self) -> Self:
         """Raises Conflict when this place is taken, StoreError when the database cannot be used."""
         try:
             self._take_place()
+            self._stack.enter_context(self._beside(self))
             self._store.register(self.id, name=self.name, roles=self.roles, host=socket.gethostname(), pid=os.getpid())
             self._stack.callback(self._sign_off)
+            # it beats until the work has ended, or others would take that over in the meantime
+            self._start_heart()
             self._stack.callback(self._close_engine)
             self.durable.launch()
             self._take_over_own()
             if "clock" in self.roles:
                 self._adopt()
             self._schedule()
+            self.launched.set()
         except BaseException:
             self._stack.close()
             raise
@@ -195,10 +211,14 @@ class Node:
 
     # ---- its rhythm ------------------------------------------------------------------------------------------------------
 
+    def _start_heart(self) -> None:
+        beat = _SQLITE_BEAT_SECONDS if self._store.is_sqlite else 1
+        self._every(beat, "beat", self._beat, by=self._heart)
+        self._heart.start()
+        self._stack.callback(self._heart.shutdown, wait=True)
+
     def _schedule(self) -> None:
         engine = self._settings.engine
-        beat = _SQLITE_BEAT_SECONDS if self._store.is_sqlite else 1
-        self._every(beat, "beat", self._beat)
         self._every(10, "watch nodes", self._watch)
         if "clock" in self.roles:
             self._every(engine.tick_s, "tick", self.clock.tick)
@@ -208,8 +228,10 @@ class Node:
         self._scheduler.start()
         self._stack.callback(self._scheduler.shutdown, wait=True)
 
-    def _every(self, seconds: float, name: str, do: Callable[[], Any], *, first: float = 0.0) -> None:
-        self._scheduler.add_job(
+    def _every(
+        self, seconds: float, name: str, do: Callable[[], Any], *, first: float = 0.0, by: BackgroundScheduler | None = None
+    ) -> None:
+        (by or self._scheduler).add_job(
             self._guarded(name, do),
             "interval",
             seconds=seconds,
@@ -226,6 +248,7 @@ class Node:
         def run() -> None:
             try:
                 do()
+                self.rounds[name] = time.time()
             except ZireliaError as error:
                 self._log(f"{name} failed", problem=error.message, level="warning")
             except Exception as error:
@@ -234,12 +257,13 @@ class Node:
         return run
 
     def _beat(self) -> None:
-        if self._store.beat(self.id):
+        try:
+            if not self._store.beat(self.id) and not self.stopping.is_set():
+                # others took it for dead: it was stopped, or cut off, for long. Locks guard what it runs
+                self._log("declared gone by another node", node=self.id, level="warning")
+                self._store.register_again(self.id)
+        finally:
             self.beaten = time.monotonic()
-        elif not self.stopping.is_set():
-            # others took it for dead: it was stopped, or cut off, for long. Locks guard what it runs
-            self._log("declared gone by another node", node=self.id, level="warning")
-            self._store.register_again(self.id)
 
     def _watch(self) -> None:
         for node_id in self._store.silent(SILENCE.total_seconds()):

@@ -5,16 +5,31 @@ run(("clock", "work", "gpu"), device="0")      # until SIGTERM or SIGINT
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
 from zirelia.engine.logs import LogWatcher, configure_logs, logger
 from zirelia.engine.masking import Masking
 from zirelia.engine.nodes import Node
 from zirelia.engine.notify import Notifier
-from zirelia.settings import load_settings
+from zirelia.engine.roster import Roster
+from zirelia.settings import Settings, load_settings
+from zirelia.store.sql import SqlStore
 from zirelia.studio import Studio, open_studio
 from zirelia.studio.roster import StudioRoster
 
 FLUSH_SECONDS = 5.0
 HOSTED_WORKERS = 8
+
+
+class Serving(Protocol):
+    """What the role `web` does, for as long as the block lasts. It stands above this module, so it is handed in."""
+
+    def __call__(
+        self, node: Node, store: SqlStore, roster: Roster, settings: Settings, log: Callable[..., None]
+    ) -> AbstractContextManager[object]: ...
 
 
 def workers(studio: Studio) -> int:
@@ -23,17 +38,28 @@ def workers(studio: Studio) -> int:
     return said or (1 if studio.choices["chat"].backend == "embedded" else HOSTED_WORKERS)
 
 
-def run(roles: tuple[str, ...], *, device: str) -> None:
-    """Runs one node until it is told to stop. Raises Conflict when its place is taken, ConfigurationError, StoreError."""
+def run(roles: tuple[str, ...], *, device: str, serving: Serving | None = None) -> None:
+    """Runs one node until it is told to stop. Raises Conflict when its place is taken, ConfigurationError, StoreError.
+
+    Args:
+        serving: the role `web`.
+    """
     settings = load_settings()
     configure_logs(settings)
     log = logger()
     with open_studio(settings=settings) as studio:
+        roster = StudioRoster(studio)
         notifier = Notifier(settings.notify, log, mask=Masking(settings).text)
+
+        def beside(node: Node) -> AbstractContextManager[object]:
+            if serving is None or "web" not in roles:
+                return contextlib.nullcontext()
+            return serving(node, studio.store, roster, settings, log)
+
         try:
             with Node(
                 studio.store,
-                StudioRoster(studio),
+                roster,
                 settings,
                 roles=roles,
                 workers=workers(studio),
@@ -41,6 +67,7 @@ def run(roles: tuple[str, ...], *, device: str) -> None:
                 log=log,
                 watcher=lambda post_id, persona: LogWatcher(log, post_id, persona),
                 device=device,
+                beside=beside,
             ) as node:
                 node.wait()
         finally:

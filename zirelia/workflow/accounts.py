@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -28,9 +29,6 @@ from zirelia.ports import Answer, BackendFacts, Chat, ChatRequest, PaidCall, Usa
 from zirelia.workflow.kit import Books, Kit
 
 Schema = TypeVar("Schema", bound=BaseModel)
-
-_BY_NUMBER = frozenset({"planner"})
-"""Roles that answer with a place in a list: beside another list it would mean something else."""
 
 
 @dataclass(frozen=True)
@@ -159,19 +157,41 @@ def _outcome(error: BaseException, call: Call) -> LedgerState:
 
 
 def ask(
-    kit: Kit, post: Post, role: str, request: ChatRequest, schema: type[Schema], *, turn: int = 1, eyes: Chat | None = None
+    kit: Kit,
+    post: Post,
+    role: str,
+    request: ChatRequest,
+    schema: type[Schema],
+    *,
+    turn: int = 1,
+    eyes: Chat | None = None,
+    beside: str | None = None,
+    kept_as: type[Schema] | None = None,
 ) -> Answer[Schema]:
     """One question to the chat model, counted. `turn` tells several questions of one role for one post apart; `eyes` is
     asked in the chat model's place.
 
     The same turn asked again by a resumed production is answered from the ledger, even where the question reads a little
-    differently by now, because another post was made meanwhile: the turn is what was paid for.
+    differently by now, because another post was made meanwhile: the turn is what was paid for. An answer that points into a
+    list is kept with the list, `beside` it, and comes back with the one that it was given to; `kept_as` reads it whatever list
+    there is by now.
     """
     chat, estimate = (kit.chat, kit.chat_estimate_usd) if eyes is None else (eyes, kit.vision_estimate_usd)
     # the version tells a second production of the same post from the first: what a person wants anew is asked anew
     key = f"{role}/{post.version}.{turn}"
-    asked = _asked(request) if role in _BY_NUMBER else None
-    return _put(kit, Account.of(post), role, chat, request, schema, key=key, estimate=estimate, asked=asked)
+    return _put(
+        kit,
+        Account.of(post),
+        role,
+        chat,
+        request,
+        schema,
+        key=key,
+        estimate=estimate,
+        asked=None,
+        beside=beside,
+        kept_as=kept_as,
+    )
 
 
 def put(
@@ -205,9 +225,11 @@ def _put(
     key: str,
     estimate: float,
     asked: str | None,
+    beside: str | None = None,
+    kept_as: type[Schema] | None = None,
 ) -> Answer[Schema]:
     """asked: the note by which a kept answer is known to be one to this question; None where its key says enough."""
-    kept = _kept(kit, account, key, schema, chat.facts(), asked)
+    kept = _kept(kit, account, key, kept_as or schema, chat.facts(), asked, with_list=beside is not None)
     if kept is not None:
         return kept
     with counted(kit, account, role, chat.facts(), key=key, estimate=estimate) as call:
@@ -220,12 +242,20 @@ def _put(
             raise
         call.cost = answer.usage.cost_usd
         call.tokens_in, call.tokens_out = answer.usage.tokens_in, answer.usage.tokens_out
-        call.answer, call.note = _readable(answer, schema), asked
-        return answer
+        readable = _readable(answer, schema)
+        call.answer, call.note = readable if beside is None else json.dumps([readable, beside]), asked
+        return replace(answer, beside=beside)
 
 
 def _kept(
-    kit: Books, account: Account, key: str, schema: type[Schema], facts: BackendFacts, asked: str | None
+    kit: Books,
+    account: Account,
+    key: str,
+    schema: type[Schema],
+    facts: BackendFacts,
+    asked: str | None,
+    *,
+    with_list: bool = False,
 ) -> Answer[Schema] | None:
     """The latest answer that was paid for under that key and fits the schema as it is now, at no further cost."""
     for row in reversed(_rows(kit, account)):
@@ -233,9 +263,11 @@ def _kept(
         same = asked is None or (asked in (row.note or "").split("; ") and (row.provider, row.model) == _named(facts))
         if row.state is LedgerState.DONE and row.id.partition("~")[0] == f"{account.name}/{key}" and same:
             raw = kit.store.paid_answer(row.id)
-            with suppress(ValidationError):
+            with suppress(ValueError):
                 if raw is not None:
-                    return Answer(value=schema.model_validate_json(raw), model=row.model, usage=Usage(), raw=raw)
+                    text, beside = json.loads(raw) if with_list else (raw, None)
+                    value = schema.model_validate_json(text)
+                    return Answer(value=value, model=row.model, usage=Usage(), raw=text, beside=beside)
     return None
 
 

@@ -17,7 +17,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from zirelia.definitions.answers import choice_answer, plan_answer
+from pydantic import TypeAdapter
+
+from zirelia.definitions.answers import ChoiceAnswer, PlanAnswer, choice_answer, plan_answer
 from zirelia.domain.arc import Beat, Part, next_beat
 from zirelia.domain.cadence import occasion_on
 from zirelia.domain.memory import about, novelty
@@ -52,6 +54,9 @@ class Option:
 
     def about(self) -> str:
         return about(self.topic, self.activity, self.scene)
+
+
+_LISTED: TypeAdapter[tuple[Option, ...]] = TypeAdapter(tuple[Option, ...])
 
 
 def plan(kit: Kit, subject: Subject, post: Post) -> Post:
@@ -103,12 +108,14 @@ def _brief(kit: Kit, persona: Persona, post: Post, moment: datetime, part: Part 
         }
     )
     request = ChatRequest(system=system, user=user, temperature=agent.temperature, max_tokens=agent.max_tokens, seed=post.id)
+    listed = _LISTED.dump_json(options).decode()
     if kit.short_voice:
-        chosen = options[ask(kit, post, "planner", request, choice_answer(len(options))).value.choice - 1]
+        choice = ask(kit, post, "planner", request, choice_answer(len(options)), beside=listed, kept_as=ChoiceAnswer)
+        chosen = _chosen(choice.beside, choice.value.choice, options)
         angle = part.beat.tells if part else f"{persona.display_name} {chosen.activity}"
     else:
-        answer = ask(kit, post, "planner", request, plan_answer(len(options)))
-        chosen, angle = options[answer.value.choice - 1], answer.value.angle
+        answer = ask(kit, post, "planner", request, plan_answer(len(options)), beside=listed, kept_as=PlanAnswer)
+        chosen, angle = _chosen(answer.beside, answer.value.choice, options), answer.value.angle
     if part:
         kit.watcher.note(f"tells part {part.number} of {len(part.arc.beats)} of '{part.arc.name}'")
     return Brief(
@@ -122,6 +129,14 @@ def _brief(kit: Kit, persona: Persona, post: Post, moment: datetime, part: Part 
         arc=part.arc.name if part else None,
         beat=part.number if part else None,
     )
+
+
+def _chosen(listed: str | None, choice: int, options: Sequence[Option]) -> Option:
+    """The option of that number (1-based) in the list that was asked about, which is another one than now when a crash came
+    between the answer and the brief.
+    """
+    asked = _LISTED.validate_json(listed) if listed is not None else tuple(options)
+    return asked[choice - 1]
 
 
 def _drawable(kit: Kit, beat: Beat, vocabulary: ShotVocabulary | None) -> Beat:
