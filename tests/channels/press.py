@@ -27,7 +27,7 @@ from zirelia.testing.images import FakeImageMaker
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.publish import publish
 
-ROUNDS = 12
+ROUNDS = 30
 
 
 @dataclass
