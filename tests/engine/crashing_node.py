@@ -54,7 +54,9 @@ MIRA = functools.cache(lambda: load_persona("mira").persona)
 
 @dataclass(frozen=True)
 class Order:
-    """One node. database: a file or URL. platform: the platform's address. share: of the moments at which it dies by itself."""
+    """One node. database: a file or URL. platform: the platform's address. share: of the moments at which it dies by itself.
+    books: where deaths and paid calls are written down.
+    """
 
     name: str
     home: str
@@ -64,6 +66,13 @@ class Order:
     seed: int
     share: float = 0.0
     fence: float = 1.0
+    books: str = ""
+    clock: str = ""
+
+    def now(self) -> datetime:
+        """The time, shifted by the seconds that the file `clock` holds."""
+        shift = Path(self.clock).read_text() if self.clock and Path(self.clock).exists() else ""
+        return datetime.now(UTC) + timedelta(seconds=float(shift or 0))
 
 
 class OneRoster:
@@ -71,7 +80,7 @@ class OneRoster:
 
     def __init__(self, order: Order, store: MortalStore, media: MediaStore, death: Death) -> None:
         home = Path(order.home)
-        self._death, self._paid = death, home / "paid.jsonl"
+        self._death, self._paid = death, Path(order.books) / "paid.jsonl"
         self._persona = MIRA().model_copy(update={"channels": CHANNELS, "lora": None})
         self._kit = {
             "store": store,
@@ -83,7 +92,7 @@ class OneRoster:
             },
             "sealer": JpegSealer(),
             "agents": AGENTS(),
-            "now": lambda: datetime.now(UTC),
+            "now": order.now,
         }
 
     def names(self) -> Sequence[str]:
@@ -121,7 +130,7 @@ def run(order: Order) -> None:
     durable.POLL_SECONDS = 0.1
     work.BUSY = timedelta(seconds=1)
     publish.FENCE_SECONDS = order.fence
-    death = Death(Path(order.home) / "deaths.jsonl", share=order.share, seed=order.seed)
+    death = Death(Path(order.books) / "deaths.jsonl", share=order.share, seed=order.seed)
     media = MediaStore(Path(order.home) / "media")
     with MortalStore(order.database, media, death) as store:
         node = Node(
@@ -134,6 +143,7 @@ def run(order: Order) -> None:
             log=log,
             watcher=lambda post_id, persona: LogWatcher(log, post_id, persona),
             device=order.name,
+            now=order.now,
         )
         with node:
             node.wait()

@@ -78,24 +78,24 @@ class Told:
 class Crashing:
     """Nodes that are killed and started again, and the platform that outlives them."""
 
-    def __init__(self, home: Path, database: str, names: tuple[str, ...]) -> None:
-        self.home, self.database, self.names = home, database, names
+    def __init__(self, home: Path, database: str, names: tuple[str, ...], *, books: Path | None = None) -> None:
+        self.home, self.database, self.names, self.books = home, database, names, books or home
         self.store = SqlStore(database, MediaStore(home / "media"))
         self.draw = random.Random(4)
         self.pids: dict[str, int] = {}
-        self.book = home / "platform.jsonl"
+        self.book = self.books / "platform.jsonl"
         self.platform, self.url = self._started("-m", "zirelia.testing.platform_server", str(self.book), "7")
         self.forge, ready = self._started(str(HERE / "crashing_node.py"))
         assert ready == "ready"
 
     def _started(self, *arguments: str) -> tuple[subprocess.Popen[str], str]:
-        with (self.home / "err").open("a") as err:
+        with (self.books / "err").open("a") as err:
             process = subprocess.Popen(
                 [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True
             )
         assert process.stdout is not None
         first = process.stdout.readline().strip()
-        assert first, (self.home / "err").read_text()[-2000:]
+        assert first, (self.books / "err").read_text()[-2000:]
         return process, first
 
     def plan(self, count: int, *, within: float) -> None:
@@ -116,7 +116,9 @@ class Crashing:
             "home": str(self.home),
             "database": self.database,
             "platform": self.url,
-            "log": str(self.home / f"{name}.log"),
+            "log": str(self.books / f"{name}.log"),
+            "books": str(self.books),
+            "clock": str(self.books / "clock"),
             "seed": self.draw.randrange(10**6),
             "share": share,
         }
@@ -149,7 +151,7 @@ class Crashing:
             self.start(name, share=SHARE)
         done = ended = 0
         while done < kills:
-            assert ended < 20 + 2 * kills, (self.home / f"{self.names[0]}.log").read_text()[-3000:]
+            assert ended < 20 + 2 * kills, (self.books / f"{self.names[0]}.log").read_text()[-3000:]
             time.sleep(self.draw.uniform(*PACE))
             for name in self.names:
                 if not self.alive(name):
@@ -176,12 +178,12 @@ class Crashing:
                 if job.at is not None and job.at > now and job.tries:
                     self.store.wait_until(job.post_id, now, job.problem or "")
             time.sleep(0.3)
-        words = [(self.home / f"{name}.log").read_text()[-3000:] for name in self.names]
+        words = [(self.books / f"{name}.log").read_text()[-3000:] for name in self.names]
         raise AssertionError((self.store.count_posts(), self.store.jobs(limit=5), words))
 
     def told(self, kills: int, count: int, seconds: float) -> Told:
         posts = self.store.posts(limit=10_000)
-        own = [json.loads(line)["point"] for line in _lines(self.home / "deaths.jsonl")]
+        own = [json.loads(line)["point"] for line in _lines(self.books / "deaths.jsonl")]
         platform = collections.Counter(json.loads(line)["publication"] for line in _lines(self.book))
         folder = collections.Counter(
             json.loads(path.read_bytes())["receipt"]["platform_id"] for path in (self.home / "outbox").glob("*.receipt.json")
@@ -190,7 +192,7 @@ class Crashing:
         wanted = {channel: {f"pub-{post.id}-{channel}" for post in posts} for channel in ("folder", "loopback")}
         missing = sum(len(wanted[name] - found.keys()) for name, found in (("folder", folder), ("loopback", platform)))
         done = collections.Counter(row.id.partition("~")[0] for row in self.store.ledger() if row.state is LedgerState.DONE)
-        paid = collections.Counter(json.loads(line)["row"] for line in _lines(self.home / "paid.jsonl"))
+        paid = collections.Counter(json.loads(line)["row"] for line in _lines(self.books / "paid.jsonl"))
         return Told(
             database="SQLite" if self.store.is_sqlite else "PostgreSQL",
             nodes=len(self.names),
