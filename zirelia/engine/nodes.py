@@ -126,6 +126,8 @@ class Node:
     def __enter__(self) -> Self:
         """Raises Conflict when this place is taken, StoreError when the database cannot be used."""
         try:
+            # from the first moment on: one who stops a node that is starting means an end in good order, too
+            self._stack.enter_context(_signals(self.stopping))
             self._take_place()
             self._stack.enter_context(self._beside(self))
             self._store.register(self.id, name=self.name, roles=self.roles, host=socket.gethostname(), pid=os.getpid())
@@ -153,8 +155,7 @@ class Node:
 
     def wait(self) -> None:
         """Returns at SIGTERM or SIGINT, or when the node was declared gone by others."""
-        with _signals(self.stopping):
-            self.stopping.wait()
+        self.stopping.wait()
 
     def _adopt(self) -> None:
         try:
