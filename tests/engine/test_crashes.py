@@ -35,7 +35,8 @@ from zirelia.store.sql import SqlStore
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("ZIRELIA_CRASHES", "40"))
 TABLE = os.environ.get("ZIRELIA_CRASH_TABLE")
-PATIENCE = 240.0
+PATIENCE = 120.0, 3.0
+"""Seconds for the end of all, and for each post besides: they are one persona's, and one account is sent one at a time."""
 SHARE = 0.02
 """Of the worst moments, at each of which a node asks whether it dies."""
 PACE = (0.15, 1.5)
@@ -162,12 +163,12 @@ class Crashing:
             self.start(name, share=SHARE)
             yield done
 
-    def until_done(self, count: int) -> None:
-        """Lets nodes that live bring everything to its end."""
-        for name in self.names:
+    def until_done(self, count: int, *, again: bool = True) -> None:
+        """Lets nodes that live bring everything to its end; `again` starts them anew, without a share of deaths."""
+        for name in self.names if again else ():
             self.kill(name)
             self.start(name, share=0.0)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE[0] + PATIENCE[1] * count
         while time.monotonic() < deadline:
             states = self.store.count_posts()
             if states.get(PostState.PUBLISHED) == count == sum(states.values()):
