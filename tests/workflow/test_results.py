@@ -10,6 +10,7 @@ from zirelia.domain.preference import UNKNOWN
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ConfigurationError, ProviderError
 from zirelia.ports import Measured
+from zirelia.workflow.plan import Option, _liking
 from zirelia.workflow.produce import produce
 from zirelia.workflow.publish import publish
 from zirelia.workflow.results import learned, measure_due, outcomes
@@ -90,3 +91,21 @@ def test_a_rejection_is_learnt_from(desk, slot):
 def test_an_approved_post_that_nobody_measured_says_nothing(desk, out):
     out()
     assert outcomes(desk.store, desk.subject.persona, desk.clock.at) == ()
+
+
+def test_the_planner_prefers_what_did_better_only_when_it_may(desk, slot):
+    kit, persona = desk.kit(), desk.subject.persona
+    post = produce(kit, desk.subject, slot())
+    reject(kit, post.id, by="ana", because="not again")
+    moment = post.due.astimezone(persona.cadence.zone)
+    refused = Option(topic=post.brief.topic, activity="walks", scene=post.brief.scene, light="daylight")
+    other = Option(topic="something new", activity="walks", scene="elsewhere", light="daylight")
+
+    def mean(kit, option):
+        guesses = [_liking(kit, persona, moment, f"slot-{n}")(option) for n in range(200)]
+        return sum(guesses) / len(guesses)
+
+    learning = desk.kit(learn=True)
+    assert mean(learning, refused) < mean(learning, other) - 0.2
+    assert 0.85 < mean(learning, other) < 1.1
+    assert mean(desk.kit(learn=False), refused) == 1.0

@@ -52,7 +52,8 @@ class Node:
     """Args:
     roles: which of `ROLES` this process has. workers: turns written at a time. device: names the card of the role `gpu`; one
     process a device. now: the clock that slots are held against. beside: what runs from when the node has its place until its
-    work has ended: the web server of the role `web`.
+    work has ended: the web server of the role `web`. chores: what a node with the role clock does once an hour, by name; two
+    nodes may do it at once.
 
     beaten: when the heart last beat, by time.monotonic(), whether or not the database heard it. rounds: what is done again and
     again → when it last went well, in seconds since 1970.
@@ -72,6 +73,7 @@ class Node:
         device: str = "0",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         beside: Callable[[Node], AbstractContextManager[object]] = lambda _node: contextlib.nullcontext(),
+        chores: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         unknown = [role for role in roles if role not in ROLES]
         if unknown or not roles:
@@ -92,6 +94,7 @@ class Node:
         self._log = log
         self._device = device
         self._beside = beside
+        self._chores = chores or {}
         self._stack = ExitStack()
         engine, pauses = settings.engine, Pauses(settings)
         worker = Worker(
@@ -226,6 +229,8 @@ class Node:
             self._every(_PLAN_SECONDS, "plan", self.clock.plan)
             self._every(6 * 3600, "purge", self._purge, first=600)
             self._every(60, "stuck", self._stuck, first=60)
+            for name, do in self._chores.items():
+                self._every(3600, name, do, first=90)
         self._scheduler.start()
         self._stack.callback(self._scheduler.shutdown, wait=True)
 

@@ -283,6 +283,14 @@ class WebSettings(Group):
     port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one and logs it")
 
 
+class ResultSettings(Group):
+    """What comes back from the platforms."""
+
+    learn: bool = Field(
+        default=True, description="1 lets the planner prefer topics, scenes and hours that did better; 0 only shows them"
+    )
+
+
 class NotifySettings(Group):
     """Who is told when a post is held, stuck, or its outcome unknown, and when a node is gone."""
 
@@ -324,6 +332,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     logs: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
+    results: ResultSettings = ResultSettings()
     notify: NotifySettings = NotifySettings()
     passed_on: dict[str, SecretStr] = {}
 

@@ -223,6 +223,7 @@ class Studio:
             vision_estimate_usd=adapters.vision_estimate_usd(settings, self.choices["vision"]) if self.vision else 0.0,
             chat_estimate_usd=adapters.chat_estimate_usd(settings, self.choices["chat"]),
             memory=self.store,
+            learn=settings.results.learn,
         )
 
     def panel(self, kind: Kind, *, vision: bool = True) -> CriticPanel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Protocol
 
 from zirelia.engine.logs import LogWatcher, configure_logs, logger
@@ -19,6 +20,8 @@ from zirelia.settings import Settings, load_settings
 from zirelia.store.sql import SqlStore
 from zirelia.studio import Studio, open_studio
 from zirelia.studio.roster import StudioRoster
+from zirelia.workflow.reply import listen
+from zirelia.workflow.results import measure_due
 
 FLUSH_SECONDS = 5.0
 HOSTED_WORKERS = 8
@@ -68,7 +71,20 @@ def run(roles: tuple[str, ...], *, device: str, serving: Serving | None = None) 
                 watcher=lambda post_id, persona: LogWatcher(log, post_id, persona),
                 device=device,
                 beside=beside,
+                chores={"measure": lambda: _measure(studio, log), "mentions": lambda: _listen(studio, roster, log)},
             ) as node:
                 node.wait()
         finally:
             notifier.close(FLUSH_SECONDS)
+
+
+def _measure(studio: Studio, log: Callable[..., None]) -> None:
+    """What platforms count of the posts that are of an age to be looked at."""
+    measure_due(studio.store, studio.channels_of, now=datetime.now(UTC), watcher=LogWatcher(log, 0, ""))
+
+
+def _listen(studio: Studio, roster: StudioRoster, log: Callable[..., None]) -> None:
+    """Drafts answers to new mentions, for personas on a channel that lets them be read."""
+    for name in roster.names():
+        if any(hasattr(channel, "mentions") for channel in studio.channels_of(name).values()):
+            listen(*roster.desk(name, LogWatcher(log, 0, name)))

@@ -107,6 +107,7 @@ class Kit:
     vision_estimate_usd: what judging one picture may cost at most.
     identifier: tells the language of a draft; without one that is not checked.
     chat_estimate_usd: what one question is expected to cost at most, counted before it is asked.
+    learn: the planner prefers what did better, by what platforms counted and people decided.
     memory: keeps what the text critic was answered, so that a turn that is resumed does not pay for it again.
     """
 
@@ -131,6 +132,7 @@ class Kit:
     vision: Chat | None = None
     vision_estimate_usd: float = 0.0
     memory: CriticMemory | None = None
+    learn: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= MAX_ATTEMPTS:

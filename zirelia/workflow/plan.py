@@ -25,6 +25,7 @@ from zirelia.domain.cadence import occasion_on
 from zirelia.domain.memory import about, novelty
 from zirelia.domain.persona import Persona, Routine
 from zirelia.domain.post import Brief, Post
+from zirelia.domain.preference import part_of_day, sampled
 from zirelia.domain.rotation import rested
 from zirelia.domain.shot import ShotVocabulary
 from zirelia.errors import ConfigurationError, Conflict
@@ -32,6 +33,7 @@ from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.memory import LOOKED_BACK, REMEMBERED, recall, recollect
+from zirelia.workflow.results import learned
 
 OPTIONS = 4
 CONSIDERED = 32
@@ -93,7 +95,8 @@ def _brief(kit: Kit, persona: Persona, post: Post, moment: datetime, part: Part 
     recent = tuple(other.brief for other in lately if other.brief is not None)
     past = recollect(kit, persona)
     beat = _drawable(kit, part.beat, vocabulary) if part else None
-    options = options_for(persona, moment, post.slot_id, recent, vocabulary, likeness=past.likeness, beat=beat)
+    liking = _liking(kit, persona, moment, post.slot_id)
+    options = options_for(persona, moment, post.slot_id, recent, vocabulary, likeness=past.likeness, liking=liking, beat=beat)
     avoid = recall(kit, persona, lately[:REMEMBERED], past, [option.about() for option in options])
     agent = kit.agents["planner"]
     system, user = agent.render(
@@ -139,6 +142,20 @@ def _chosen(listed: str | None, choice: int, options: Sequence[Option]) -> Optio
     return asked[choice - 1]
 
 
+def _liking(kit: Kit, persona: Persona, moment: datetime, seed: str) -> Callable[[Option], float]:
+    """Guesses of how well an option will do, by what was learnt: 1 on average, 0.2 to 2 (Thompson sampling)."""
+    tastes = learned(kit.store, persona, kit.now()) if kit.learn else {}
+    if not tastes:
+        return lambda _option: 1.0
+    hour = part_of_day(moment.hour)
+
+    def guess(option: Option) -> float:
+        draw = random.Random(f"{seed}/{option.topic}/{option.scene}")  # noqa: S311 - reproducible, no secret
+        return max(0.2, 2 * sampled(tastes, {"topic": option.topic, "scene": option.scene, "hour": hour}, draw))
+
+    return guess
+
+
 def _drawable(kit: Kit, beat: Beat, vocabulary: ShotVocabulary | None) -> Beat:
     """The beat without a scene that the image model cannot draw: one of the routine's takes its place."""
     if beat.scene is None or vocabulary is None or beat.scene in vocabulary.scenes:
@@ -155,11 +172,13 @@ def options_for(
     vocabulary: ShotVocabulary | None = None,
     *,
     likeness: Callable[[Sequence[str]], Sequence[float]] | None = None,
+    liking: Callable[[Option], float] = lambda _option: 1.0,
     beat: Beat | None = None,
 ) -> tuple[Option, ...]:
     """Up to four different options for the local `moment`; the same for the same seed and memory.
 
-    recent: newest first. likeness: of texts to what was published, 0 to 1 each. beat: what all options are to tell.
+    recent: newest first. likeness: of texts to what was published, 0 to 1 each. liking: by how much an option is preferred, 1
+    for no more than others. beat: what all options are to tell.
     """
     draw = random.Random(seed)  # noqa: S311 - a reproducible choice of topics, not a secret
     weights = {interest.topic: interest.weight for interest in persona.interests}
@@ -173,7 +192,7 @@ def options_for(
     drawn = {option: math.log(max(draw.random(), sys.float_info.min)) for option in candidates}
     scenes = tuple(dict.fromkeys(option.scene for option in candidates))
     turn = rested(scenes, [brief.scene for brief in recent], at_least=len(scenes) // 2)
-    fresh = {o: weights.get(o.topic, 1.0) * _freshness(o, recent) for o in candidates if o.scene in turn}
+    fresh = {o: weights.get(o.topic, 1.0) * _freshness(o, recent) * liking(o) for o in candidates if o.scene in turn}
     ranked = sorted(fresh, key=lambda o: -drawn[o] / fresh[o])
     if likeness is not None:
         ranked = ranked[:CONSIDERED]
