@@ -57,6 +57,7 @@ class Told:
     twice_platform: int = 0
     paid: int = 0
     repeated: int = 0
+    again: tuple[str, ...] = ()
     unanswered: int = 0
     seconds: float = 0.0
 
@@ -205,6 +206,7 @@ class Crashing:
             twice_platform=sum(times - 1 for times in platform.values()),
             paid=sum(paid.values()),
             repeated=sum(times - 1 for times in done.values()),
+            again=tuple(call for call, times in done.items() if times > 1),
             unanswered=sum(times - 1 for times in paid.values()),
             seconds=seconds,
         )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from zirelia.definitions.answers import ChoiceAnswer, DraftAnswer, choice_answer
+from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import PostState
-from zirelia.errors import ProviderError
+from zirelia.errors import Conflict, ProviderError
 from zirelia.ports import ChatRequest, Usage
 from zirelia.testing.chat import ScriptedChat
 from zirelia.workflow.accounts import Account, ask, put
 from zirelia.workflow.produce import produce, resume, retry
 from zirelia.workflow.review import request_changes
 
+NOW = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 ROLES = ("planner", "drafter", "text_critic", "art_director")
 EYES = {"alt_text": "A woman smiles at home, in the evening."}
 FORBIDDEN = {"caption": "I used this cream for a week and my skin has never been better. Buy it now."}
@@ -97,6 +100,33 @@ def test_a_kept_answer_is_free_and_opens_no_row(paid, slot):
     assert (again.value, again.model, again.raw) == (first.value, first.model, first.raw)
     assert (first.usage.cost_usd, again.usage) == (0.01, Usage())
     assert (len(paid.store.ledger()), len(paid.chat.asked)) == (count, asked)
+
+
+def test_an_answer_that_is_stored_while_the_call_begins_is_waited_for(paid, slot, monkeypatch):
+    """The last transaction of a killed process may end after another one has taken over its post, and read the ledger."""
+    post = produce(paid.kit(), paid.subject, slot())
+    request = ChatRequest(system="s", user="u")
+    entry = LedgerEntry(
+        id=f"{post.slot_id}/drafter/{post.version}.9", at=NOW, persona="mira", post_id=post.id, role="drafter",
+        provider="script", model="scripted", state=LedgerState.INTENT, estimate_usd=0.01,
+    )  # fmt: skip
+    paid.store.open_call(entry)
+    read, answer = paid.store.ledger, ScriptedChat().ask(request, DraftAnswer)
+    done = entry.model_copy(update={"state": LedgerState.DONE, "cost_usd": 0.01, "answer": answer.raw})
+
+    def late(**which):
+        rows = read(**which)
+        paid.store.close_call(done)
+        return rows
+
+    before = len(paid.chat.asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(paid.store, "ledger", late)
+        with pytest.raises(Conflict):
+            ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9)
+    assert ask(paid.kit(), post, "drafter", request, DraftAnswer, turn=9).value == answer.value
+    assert len(paid.chat.asked) == before
+    assert [row.id for row in rows(paid, "drafter") if row.id.startswith(entry.id)] == [entry.id]
 
 
 def test_an_answer_that_fits_no_more_is_asked_for_anew(paid, slot, monkeypatch):

@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -66,15 +66,27 @@ class Call:
 
 
 @contextmanager
-def counted(kit: Books, whom: Post | Account, role: str, facts: BackendFacts, *, key: str, estimate: float) -> Iterator[Call]:
+def counted(
+    kit: Books,
+    whom: Post | Account,
+    role: str,
+    facts: BackendFacts,
+    *,
+    key: str,
+    estimate: float,
+    known: Sequence[LedgerEntry] | None = None,
+) -> Iterator[Call]:
     """A ledger row around one call. `key` names the call within its account, so that a resumed call finds its row again.
+
+    known: the account's rows, for a caller who has looked among them for the answer. One that is closed only now, by the last
+    transaction of a process that was killed, must be met by Conflict and not be passed over.
 
     Raises BudgetExceeded, before anything is called, when the call would go beyond a cap.
     """
     account = Account.of(whom)
     now = kit.now()
     entry = LedgerEntry(
-        id=_row_for(kit, account, key),
+        id=_row_for(account, key, _rows(kit, account) if known is None else known),
         at=now,
         persona=account.persona,
         post_id=account.post_id,
@@ -132,13 +144,9 @@ def _rows(kit: Books, account: Account) -> tuple[LedgerEntry, ...]:
     return kit.store.ledger(persona=account.persona)
 
 
-def _row_for(kit: Books, account: Account, key: str) -> str:
+def _row_for(account: Account, key: str, known: Sequence[LedgerEntry]) -> str:
     """The id of the call's row: that of an unfinished try, or a new one when a finished one was lost to a crash."""
-    over = {
-        row.id
-        for row in _rows(kit, account)
-        if row.state is LedgerState.DONE or (row.state is LedgerState.FAILED and row.cost_usd)
-    }
+    over = {row.id for row in known if row.state is LedgerState.DONE or (row.state is LedgerState.FAILED and row.cost_usd)}
     names = itertools.chain((f"{account.name}/{key}",), (f"{account.name}/{key}~{n}" for n in itertools.count(2)))
     return next(name for name in names if name not in over)
 
@@ -229,10 +237,11 @@ def _put(
     kept_as: type[Schema] | None = None,
 ) -> Answer[Schema]:
     """asked: the note by which a kept answer is known to be one to this question; None where its key says enough."""
-    kept = _kept(kit, account, key, kept_as or schema, chat.facts(), asked, with_list=beside is not None)
+    rows = _rows(kit, account)
+    kept = _kept(kit, account, rows, key, kept_as or schema, chat.facts(), asked, with_list=beside is not None)
     if kept is not None:
         return kept
-    with counted(kit, account, role, chat.facts(), key=key, estimate=estimate) as call:
+    with counted(kit, account, role, chat.facts(), key=key, estimate=estimate, known=rows) as call:
         try:
             answer = chat.ask(request, schema)
         except ProviderError as error:
@@ -250,6 +259,7 @@ def _put(
 def _kept(
     kit: Books,
     account: Account,
+    rows: Sequence[LedgerEntry],
     key: str,
     schema: type[Schema],
     facts: BackendFacts,
@@ -258,7 +268,7 @@ def _kept(
     with_list: bool = False,
 ) -> Answer[Schema] | None:
     """The latest answer that was paid for under that key and fits the schema as it is now, at no further cost."""
-    for row in reversed(_rows(kit, account)):
+    for row in reversed(rows):
         # an answer to a certain question is also one of a certain model: it is an opinion, not a step of a turn
         same = asked is None or (asked in (row.note or "").split("; ") and (row.provider, row.model) == _named(facts))
         if row.state is LedgerState.DONE and row.id.partition("~")[0] == f"{account.name}/{key}" and same:
