@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -10,9 +11,11 @@ import pytest
 from zirelia.definitions.answers import ChoiceAnswer, DraftAnswer, choice_answer
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import PostState
+from zirelia.domain.shot import Framing, Shot
 from zirelia.errors import Conflict, ProviderError
 from zirelia.ports import ChatRequest, Usage
 from zirelia.testing.chat import ScriptedChat
+from zirelia.workflow import direct
 from zirelia.workflow.accounts import Account, ask, put
 from zirelia.workflow.produce import produce, resume, retry
 from zirelia.workflow.review import request_changes
@@ -79,6 +82,21 @@ def test_every_crash_of_a_turn_with_rewrites_costs_nothing(paid, slot, monkeypat
     resume(paid.kit(), paid.subject, 1)
     assert [row.id.partition("drafter/")[2] for row in rows(paid, "drafter")] == ["1.1", "1.2"]
     assert paid.store.get_post(1).state is PostState.AWAITING_REVIEW
+
+
+def test_an_outfit_whose_turn_went_by_meanwhile_is_not_paid_for_again(paid, slot, monkeypatch):
+    with monkeypatch.context() as patch:
+        dies_after(paid, patch, "art_director")
+        with pytest.raises(SystemExit):
+            produce(paid.kit(), paid.subject, slot())
+    (row,) = rows(paid, "art_director")
+    chosen = json.loads(paid.store.paid_answer(row.id))["outfit"]
+    worn = Shot(scene="park", outfit=chosen, expression="calm", framing=Framing.HALF_BODY, light="daylight")
+    monkeypatch.setattr(direct, "_recent_shots", lambda *_: (worn, worn))
+    post = resume(paid.kit(), paid.subject, 1)
+    assert [one.id for one in rows(paid, "art_director")] == [row.id]
+    assert post.state is PostState.AWAITING_REVIEW
+    assert post.shot.outfit != chosen
 
 
 def test_the_alt_text_of_the_chosen_picture_is_not_seen_twice(paid, slot, monkeypatch):

@@ -126,7 +126,9 @@ def _asked(
         max_tokens=agent.max_tokens,
         seed=post.id * 100 + len(post.attempts) + 10 * turn,
     )
-    answer = ask(kit, post, "art_director", request, shot_answer(allowed), turn=turn + 1)
+    # after a crash another outfit's turn may have come: the answer that was paid for is taken, and then turned
+    ever = allowed and allowed.model_copy(update={"outfits": turns.wardrobe})
+    answer = ask(kit, post, "art_director", request, shot_answer(allowed), turn=turn + 1, kept_as=shot_answer(ever))
     return answer.value.shot().model_copy(update={"scene": brief.scene, "light": brief.light})
 
 
