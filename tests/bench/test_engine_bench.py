@@ -1,4 +1,4 @@
-"""What the bench of the daemon measures is the daemon: an opened slot is lived to its end, and a goal that is missed is said."""
+"""The bench of the daemon measures the daemon: an opened slot is lived to its end, and a goal that is missed is said."""
 
 from __future__ import annotations
 
