@@ -15,6 +15,7 @@
     │   ├── ProviderTimeout            8
     │   ├── RateLimited                8   carries retry_after
     │   ├── ProviderRefused            8   a bad key, a bad request, content refused: do not retry
+    │   │   └── TokenRefused           8   the platform does not take an account's token any more
     │   └── BadAnswer                  8   the model's answer did not fit its schema, asked again as often as allowed
     ├── MediaError                     9   a picture that cannot be read, is too large, or is not what it says
     ├── StoreError                    10   the database or the media folder
@@ -145,6 +146,10 @@ class RateLimited(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider will answer the same to the same request."""
+
+
+class TokenRefused(ProviderRefused):
+    """The account's token has expired or was revoked; nothing was done. `retryable` when a new one will be had."""
 
 
 class BadAnswer(ProviderError):

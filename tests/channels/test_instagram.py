@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from zirelia.domain.publication import Receipt
-from zirelia.errors import ProviderError, ProviderRefused, RateLimited
+from zirelia.errors import ProviderError, ProviderRefused, RateLimited, TokenRefused
 from zirelia.ports import Uncertain
 from zirelia.testing.graph_server import meta_error
 from zirelia.testing.social_peer import form_of
@@ -193,7 +193,7 @@ ERRORS = [
     (32, 400, RateLimited, None),
     (613, 400, RateLimited, None),
     (80002, 400, RateLimited, None),
-    (190, 400, ProviderRefused, "zirelia connect instagram"),
+    (190, 400, TokenRefused, "zirelia connect instagram"),
     (10, 403, ProviderRefused, "the app lacks a permission"),
     (200, 403, ProviderRefused, "the app lacks a permission"),
     (36000, 400, ProviderRefused, "not one that the platform takes"),

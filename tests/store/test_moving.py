@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 
 from zirelia.domain.cadence import Slot
 from zirelia.domain.calibration import Calibration
+from zirelia.domain.connection import Connection
 from zirelia.domain.decision import Decision, DecisionKind
 from zirelia.domain.post import PostState, move
 from zirelia.domain.publication import Publication, PublicationState
@@ -62,6 +63,8 @@ def lived_in(file: Path, media: MediaStore, new_post, first_event, attempt, verd
         store.add_result(
             Result(post_id=1, channel="folder", publication="pub-1-folder", hours=24, at=NOW, counts=Counts(likes=3))
         )
+        connection = Connection(persona="mira", channel="x", id="0" * 32, account="7", connected_at=NOW, given_at=NOW)
+        store.add_connection(connection, b"z1\x00\xffsealed")
         store.register("node-1", name="node", roles=("clock",), host="here", pid=1)
         with store._database.writing() as session:
             session.execute(

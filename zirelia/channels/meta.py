@@ -20,11 +20,10 @@ from typing import Any
 import httpx
 
 from zirelia.channels.wire import Line, Unclear, Wire, connected
-from zirelia.errors import ProviderError, ProviderRefused, RateLimited
+from zirelia.errors import ProviderError, ProviderRefused, RateLimited, TokenRefused
 from zirelia.network.failures import call_with_retry, map_http_error
 
-_RATE = frozenset({4, 9, 17, 32, 341, 613})
-_RATE_OF_A_USE_CASE = range(80000, 80015)
+RATE_CODES = frozenset({4, 9, 17, 32, 341, 613, *range(80000, 80015)})
 _TOKEN = frozenset({102, 190, 458, 459, 460, 463, 464, 467})
 _PERMISSION = frozenset({3, 10, *range(200, 300)})
 _PASSING = frozenset({-2, -1, 1, 2})
@@ -111,15 +110,15 @@ class Graph:
             marks.append(f"trace {error['fbtrace_id']}")
         text, hint = self._wire.shown(f"{said} ({', '.join(marks)})"), self._wire.line.reconnect
         provider = self.provider
-        if code in _RATE or code in _RATE_OF_A_USE_CASE or status == 429:
+        if code in RATE_CODES or status == 429:
             return RateLimited(text, provider=provider, retry_after=_retry_after(response) or self._regained or 3600.0)
         if code in _TOKEN or status == 401:
-            return ProviderRefused(f"the token has expired or was revoked: {text}", provider=provider, hint=hint)
+            return TokenRefused(f"the token has expired or was revoked: {text}", provider=provider, hint=hint)
         if subcode in _NOT_FETCHED:
             return ProviderError(text, provider=provider, retryable=True, hint=_FETCHED)
         if subcode == _NOT_READY:
             return ProviderError(text, provider=provider, retryable=True)
-        if code in _PASSING or error.get("is_transient") or status >= 500 or code == _DUPLICATE:
+        if passes(error) or status >= 500 or code == _DUPLICATE:
             return Unclear(text, provider=provider)
         if code in _PERMISSION:
             return ProviderRefused(text, provider=provider, hint=f"the app lacks a permission: {hint} asks for all")
@@ -133,7 +132,9 @@ class Graph:
             words = mapped.message.removeprefix(f"{self.provider}: ")
             return Unclear(words, provider=self.provider, retry_after=mapped.retry_after)
         if response.status_code == 401:
-            mapped.hint = self._wire.line.reconnect
+            return TokenRefused(
+                mapped.message.removeprefix(f"{self.provider}: "), provider=self.provider, hint=self._wire.line.reconnect
+            )
         return mapped
 
     def _read_usage(self, response: httpx.Response) -> None:
@@ -159,6 +160,11 @@ def graph_of(line: Line, version: str) -> Iterator[Graph]:
     """One series of calls. Raises ProviderRefused where there is no token."""
     with connected(line) as wire:
         yield Graph(wire, version)
+
+
+def passes(error: Mapping[str, Any]) -> bool:
+    """Whether an error of Meta's form is one of its own troubles."""
+    return _number(error.get("code")) in _PASSING or bool(error.get("is_transient"))
 
 
 def moment(said: object, provider: str) -> datetime:

@@ -21,11 +21,12 @@ from typing import Any
 
 import httpx
 
-from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused
+from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, TokenRefused
 from zirelia.network.failures import cleaned, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+"""Failures after which certainly nothing arrived there."""
 
 
 class Unclear(ProviderError):
@@ -44,12 +45,14 @@ class Line:
     """How to reach one account.
 
     provider: the channel's name, as errors show it. token: the access token as it is now; asked once a series; may raise
-    ConfigurationError. timeout: seconds for one answer. now, sleep: replaced in tests.
+    ConfigurationError. refused: told when the platform did not take it; whether a new one will be had. timeout: seconds for one
+    answer. now, sleep: replaced in tests.
     """
 
     provider: str
     base_url: str
     token: Callable[[], str] = field(repr=False)
+    refused: Callable[[], bool] = field(default=lambda: False, repr=False, kw_only=True)
     timeout: float = 30.0
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
@@ -85,14 +88,18 @@ class Wire:
         json: Any = None,
         data: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """The whole answer, in which the token stands nowhere. Raises Unclear, or ProviderError when nothing arrived there."""
-        authorized = {"Authorization": f"Bearer {self._token}"}
+        authorized = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
         try:
-            response = self._client.request(method, path, params=params, json=json, data=data, files=files, headers=authorized)
+            response = self._client.request(
+                method, path, params=params, json=json, data=data, files=files, content=content, headers=authorized
+            )
         except httpx.HTTPError as error:
             mapped = map_transport_error(error, self.line.provider)
-            if isinstance(error, _NEVER_LEFT) or not isinstance(mapped, ProviderError):
+            if isinstance(error, NEVER_LEFT) or not isinstance(mapped, ProviderError):
                 raise mapped from error
             raise Unclear(mapped.message.removeprefix(f"{self.line.provider}: "), provider=self.line.provider) from error
         self._read_clock(response)
@@ -128,4 +135,8 @@ def connected(line: Line) -> Iterator[Wire]:
     with httpx.Client(
         base_url=line.base_url, timeout=httpx.Timeout(line.timeout), trust_env=False, follow_redirects=False
     ) as client:
-        yield Wire(line, client, token)
+        try:
+            yield Wire(line, client, token)
+        except TokenRefused as error:
+            error.retryable = line.refused()
+            raise

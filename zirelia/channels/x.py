@@ -23,7 +23,7 @@ from zirelia.channels.sealed import check
 from zirelia.channels.wire import Line, Unclear, Wire, connected
 from zirelia.domain.publication import Receipt
 from zirelia.domain.text_length import has_link
-from zirelia.errors import ProviderError, ProviderRefused, RateLimited
+from zirelia.errors import ProviderError, ProviderRefused, RateLimited, TokenRefused
 from zirelia.network.failures import call_with_retry, map_http_error
 from zirelia.ports import BackendFacts, Capabilities, Measured, Plan, Sending, Uncertain
 
@@ -215,9 +215,7 @@ class XChannel:
         if status == 403 and "duplicate" in said.lower():
             return Unclear(f"X has this text already, from this try or another: {said}", provider=self.name)
         if status == 401:
-            return ProviderRefused(
-                f"the token has expired or was revoked: {said}", provider=self.name, hint=self._line.reconnect
-            )
+            return TokenRefused(f"the token has expired or was revoked: {said}", provider=self.name, hint=self._line.reconnect)
         hint = "no credit is left: buy some in X's developer console" if status == 402 else mapped.hint
         return ProviderRefused(said, provider=self.name, hint=hint)
 

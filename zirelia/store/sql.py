@@ -29,6 +29,7 @@ from zirelia.domain.shot import Attempt
 from zirelia.errors import Conflict, IllegalTransition, NotFound, StoreError
 from zirelia.store import rows
 from zirelia.store.backup import copy_all
+from zirelia.store.connections import ConnectionTables
 from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
 from zirelia.store.figures import FigureTables
@@ -46,7 +47,7 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(CriticTables, FigureTables, JobTables, MemoryTables, NodeTables, ReplyTables, ResultTables):
+class SqlStore(ConnectionTables, CriticTables, FigureTables, JobTables, MemoryTables, NodeTables, ReplyTables, ResultTables):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:

@@ -13,6 +13,7 @@ from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, LargeBin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from zirelia.domain.calibration import Calibration
+from zirelia.domain.connection import Connection
 from zirelia.domain.decision import Decision
 from zirelia.domain.post import Brief, Draft
 from zirelia.domain.publication import Publication
@@ -213,6 +214,20 @@ class InboxRow(Base):
     persona: Mapped[str] = mapped_column(String(40), primary_key=True)
     channel: Mapped[str] = mapped_column(String(40), primary_key=True)
     cursor: Mapped[str] = mapped_column(Text)
+
+
+class ConnectionRow(Base):
+    """An account of a persona. `sealed` is opened by a key that the database does not have."""
+
+    __tablename__ = "connections"
+
+    persona: Mapped[str] = mapped_column(String(40), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]
+    body: Mapped[Connection] = mapped_column(JsonValue(Connection))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class MeasurementRow(Base):

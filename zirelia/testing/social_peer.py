@@ -103,7 +103,10 @@ class SocialPeer(LoopbackPeer):
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if "access_token" in request.query or token != self.token:
             return self.refused(token)
-        place, reply = self.route(request)
+        return self.served(*self.route(request))
+
+    def served(self, place: str, reply: Callable[[], Reply]) -> Reply:
+        """The answer, or the fault that is scripted for that place."""
         waiting = self._faults.get(place)
         if not waiting:
             return reply()
