@@ -48,6 +48,10 @@ def dies_after(desk, patch, role, times=1):
     patch.setattr(desk.store, "close_call", closing)
 
 
+def dies(*_, **__):
+    raise SystemExit(9)
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_crash_between_the_answer_and_what_becomes_of_it_costs_nothing(paid, slot, monkeypatch, role):
     with monkeypatch.context() as patch:
@@ -97,6 +101,24 @@ def test_an_outfit_whose_turn_went_by_meanwhile_is_not_paid_for_again(paid, slot
     assert [one.id for one in rows(paid, "art_director")] == [row.id]
     assert post.state is PostState.AWAITING_REVIEW
     assert post.shot.outfit != chosen
+
+
+def test_a_shot_that_was_directed_anew_is_not_directed_again(paid, slot, monkeypatch):
+    """The process ends between the new shot, which is stored, and its first picture."""
+    post = produce(paid.kit(), paid.subject, slot())
+    request_changes(paid.kit(), post.id, by="ana", because="sunnier")
+    with monkeypatch.context() as patch:
+        patch.setattr(paid.images, "make", dies)
+        with pytest.raises(SystemExit):
+            resume(paid.kit(), paid.subject, 1)
+    before = [row.id for row in rows(paid, "art_director")]
+    wanted = paid.store.get_post(1).shot
+    post = resume(paid.kit(), paid.subject, 1)
+    assert [row.id for row in rows(paid, "art_director")] == before
+    assert (len(before), post.state, post.shot) == (2, PostState.AWAITING_REVIEW, wanted)
+    request_changes(paid.kit(), post.id, by="ana", because="from further away")
+    resume(paid.kit(), paid.subject, 1)
+    assert len(rows(paid, "art_director")) == 3
 
 
 def test_the_alt_text_of_the_chosen_picture_is_not_seen_twice(paid, slot, monkeypatch):

@@ -14,6 +14,7 @@ from zirelia.domain.post import Event, Post, PostState
 from zirelia.workflow.kit import Kit
 
 _ACTOR = "studio"
+_DIRECTED = "directed anew"
 _FROM = re.compile(r"attempts from (\d+)")
 
 
@@ -31,18 +32,26 @@ def begun(kit: Kit, post: Post) -> tuple[Post, int]:
     first = len(post.attempts) + 1
     if post.attempts and post.attempts[-1].verdict is None and _retried(kit.store.events(post.id)):
         first = post.attempts[-1].number
-    now = kit.now()
-    event = Event(
-        post_id=post.id,
-        at=now,
-        actor=_ACTOR,
-        before=PostState.DRAFTED,
-        after=PostState.DRAFTED,
-        because=f"attempts from {first}",
-    )
-    after = post.model_copy(update={"version": post.version + 1, "updated": now})
+    event = _line(kit, post, f"attempts from {first}")
+    after = post.model_copy(update={"version": post.version + 1, "updated": event.at})
     kit.store.save_post(after, expected_version=post.version, events=[event])
     return after, first
+
+
+def directed(kit: Kit, post: Post) -> bool:
+    """Whether the shot that a person wanted changed was directed anew in this round."""
+    since = _since_drafted(kit.store.events(post.id)) or ()
+    return any(event.because == _DIRECTED and not _is(event, entering=True) for event in since)
+
+
+def direction(kit: Kit, post: Post) -> Event:
+    """The line in the history by which `directed` knows it; stored with the shot."""
+    return _line(kit, post, _DIRECTED)
+
+
+def _line(kit: Kit, post: Post, because: str) -> Event:
+    drafted = PostState.DRAFTED
+    return Event(post_id=post.id, at=kit.now(), actor=_ACTOR, before=drafted, after=drafted, because=because)
 
 
 def _since_drafted(events: Sequence[Event]) -> Sequence[Event] | None:

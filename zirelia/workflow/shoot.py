@@ -21,7 +21,7 @@ from zirelia.errors import BudgetExceeded, ConfigurationError, MediaError, Provi
 from zirelia.pictures import MAX_STORED, open_picture, upright_rgb
 from zirelia.ports import Exhibit, Media
 from zirelia.workflow.accounts import Call, counted, settle_kept
-from zirelia.workflow.attempt_rounds import begun
+from zirelia.workflow.attempt_rounds import begun, directed, direction
 from zirelia.workflow.attempts import Try, next_try
 from zirelia.workflow.describe import describe, shot_in_words
 from zirelia.workflow.direct import direct
@@ -43,12 +43,12 @@ def shoot(kit: Kit, subject: Subject, post: Post) -> Post:
     post, first = begun(kit, post)
     made = [attempt for attempt in post.attempts if attempt.number >= first]
     shot = post.shot
-    if shot is None or (notes and not made):
+    if shot is None or (notes and not made and not directed(kit, post)):
         shot, remark = direct(kit, subject, post, notes)
         draft = post.draft and with_novelty(post.draft, remark)
-        directed = post.model_copy(update={"shot": shot, "draft": draft, "version": post.version + 1, "updated": kit.now()})
-        kit.store.save_post(directed, expected_version=post.version)
-        post = directed
+        after = post.model_copy(update={"shot": shot, "draft": draft, "version": post.version + 1, "updated": kit.now()})
+        kit.store.save_post(after, expected_version=post.version, events=[direction(kit, post)] if notes else ())
+        post = after
     while not _finished(kit, subject, made):
         if made and made[-1].verdict is None:
             attempt = made.pop()  # a crash took its verdict
