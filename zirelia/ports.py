@@ -5,7 +5,7 @@ Protocols and the small values that cross them, nothing else. Everything is sync
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from zirelia.domain.budget import Cap, Spent
 from zirelia.domain.calibration import Calibration
 from zirelia.domain.dataset import Candidate, Dataset, Fault
 from zirelia.domain.decision import Decision
+from zirelia.domain.history import PastPost, Snapshot
 from zirelia.domain.ledger import LedgerEntry
 from zirelia.domain.lora import Checkpoint, Lora, WornLora
 from zirelia.domain.persona import Persona
@@ -558,6 +559,49 @@ class Inbox(Protocol):
         ...
 
 
+# ---- what a platform shows of an account to everybody ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShownPost:
+    """One post of an account's page, by its code. post: None when it was not read, for `because`."""
+
+    code: str
+    post: PastPost | None = None
+    because: str = ""
+
+
+class PublicAccount(Protocol):
+    """An account as a visitor who is not logged in sees it. followers, posts: None where it does not show them."""
+
+    @property
+    def followers(self) -> int | None: ...
+
+    @property
+    def posts(self) -> int | None: ...
+
+    def shown(self, *, limit: int, wanted: Callable[[str], bool]) -> Iterator[ShownPost]:
+        """The first `limit` posts, newest first but for pinned ones, each read when it is asked for and `wanted` says so of its
+        code. Raises ProviderError.
+        """
+        ...
+
+
+class PublicAccounts(Protocol):
+    """A platform's accounts, read without logging in, slowly."""
+
+    @property
+    def name(self) -> str: ...
+
+    def handle(self, said: str) -> str:
+        """The handle as the platform writes it. Raises ConfigurationError for what cannot be one."""
+        ...
+
+    def visit(self, handle: str) -> AbstractContextManager[PublicAccount]:
+        """Raises MissingExtra and OfflineViolation at once; ProviderError when the block is entered."""
+        ...
+
+
 # ---- store -------------------------------------------------------------------------------------------------------------
 
 
@@ -592,7 +636,43 @@ class Measurable:
     measured: frozenset[int]
 
 
-class Store(Protocol):
+class History(Protocol):
+    """Posts of a persona's accounts that were not published here, and looks at those accounts."""
+
+    def add_past(self, persona: str, post: PastPost, *, at: datetime) -> bool:
+        """Keeps it; False when a post of that channel and code is kept already, which stays as it is."""
+        ...
+
+    def past(self, persona: str, *, limit: int) -> tuple[PastPost, ...]:
+        """Newest first, of all channels."""
+        ...
+
+    def known_codes(self, persona: str, channel: str) -> frozenset[str]: ...
+
+    def past_vectors(self, persona: str, embedder: str) -> dict[str, bytes]:
+        """Code → vector that this embedder made."""
+        ...
+
+    def keep_past_vectors(self, persona: str, embedder: str, vectors: Mapping[str, bytes]) -> None:
+        """By code, in place of another embedder's."""
+        ...
+
+    def forget_past(self, persona: str, channel: str) -> int:
+        """Takes the posts and the looks away; how many posts there were."""
+        ...
+
+    def last_snapshot(self, persona: str, channel: str) -> Snapshot | None: ...
+
+    def keep_snapshot(self, snapshot: Snapshot) -> None:
+        """In place of the last one."""
+        ...
+
+    def published_urls(self, persona: str, channel: str) -> tuple[str, ...]:
+        """Addresses of what was published here on that channel."""
+        ...
+
+
+class Store(History, Protocol):
     """The tables. Each method is one transaction; writes of a post check its version and raise Conflict."""
 
     def add_post(self, post: Post, event: Event) -> Post:

@@ -15,6 +15,7 @@ from zirelia.domain.cadence import Slot
 from zirelia.domain.calibration import Calibration
 from zirelia.domain.connection import Connection
 from zirelia.domain.decision import Decision, DecisionKind
+from zirelia.domain.history import PastPost, Snapshot
 from zirelia.domain.post import PostState, move
 from zirelia.domain.publication import Publication, PublicationState
 from zirelia.domain.reply import Mention, Reply
@@ -65,6 +66,9 @@ def lived_in(file: Path, media: MediaStore, new_post, first_event, attempt, verd
         )
         connection = Connection(persona="mira", channel="x", id="0" * 32, account="7", connected_at=NOW, given_at=NOW)
         store.add_connection(connection, b"z1\x00\xffsealed")
+        store.add_past("mira", PastPost(channel="instagram", code="C0ffee", url="https://i.example/p/C0ffee/", at=NOW), at=NOW)
+        store.keep_past_vectors("mira", "e", {"C0ffee": b"\x00\xff" * 9})
+        store.keep_snapshot(Snapshot(persona="mira", channel="instagram", handle="mira.zr", at=NOW))
         store.register("node-1", name="node", roles=("clock",), host="here", pid=1)
         with store._database.writing() as session:
             session.execute(

@@ -28,25 +28,30 @@ _TITLE, _TAGS, _TAG = 80, 5, 30
 
 
 class Memory(Value):
-    """title: what was particular about it, in a line; hashtags without '#', and without those that every post has."""
+    """title: what was particular about it, in a line; hashtags without '#', and without those that every post has.
 
-    post_id: int
+    An earlier post, which was not planned here, has the platform's code as its id, and no topic, activity and scene.
+    """
+
+    post_id: int | str
     title: Text
-    topic: Text
-    activity: Text
-    scene: Text
+    topic: str = ""
+    activity: str = ""
+    scene: str = ""
     hashtags: tuple[Text, ...] = ()
     outfit: str = ""
     pose: str = ""
 
     def embedded(self) -> str:
         """The text whose vector stands for the post. It opens as an option does, so that the two can be compared."""
-        return f"{about(self.topic, self.activity, self.scene)}. {self.title} {' '.join(self.hashtags)}".strip()
+        opening = f"{about(self.topic, self.activity, self.scene)}. " if self.topic else ""
+        return f"{opening}{self.title} {' '.join(self.hashtags)}".strip()
 
     def line(self) -> str:
         """What a planner sees of it."""
         tags = " ".join(f"#{tag[:_TAG]}" for tag in self.hashtags[:_TAGS])
-        return f'"{self.title}" ({self.topic}, at the {self.scene}) {tags}'.strip()
+        known = f"{self.topic}, at the {self.scene}" if self.topic else "an earlier post"
+        return f'"{self.title}" ({known}) {tags}'.strip()
 
 
 def about(topic: str, activity: str, scene: str) -> str:

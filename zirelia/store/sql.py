@@ -33,6 +33,7 @@ from zirelia.store.connections import ConnectionTables
 from zirelia.store.critic import CriticTables
 from zirelia.store.database import Database
 from zirelia.store.figures import FigureTables
+from zirelia.store.history import HistoryTables
 from zirelia.store.jobs import PLANNED, TAKEN, JobTables, follow, take_planned
 from zirelia.store.ledger import Ledger, OpenCall
 from zirelia.store.locks import held
@@ -47,7 +48,17 @@ from zirelia.store.tables import AttemptRow, DecisionRow, EventRow, PersonaRow, 
 _WHOLE = selectinload(PostRow.attempts).selectinload(AttemptRow.findings)
 
 
-class SqlStore(ConnectionTables, CriticTables, FigureTables, JobTables, MemoryTables, NodeTables, ReplyTables, ResultTables):
+class SqlStore(
+    ConnectionTables,
+    CriticTables,
+    FigureTables,
+    HistoryTables,
+    JobTables,
+    MemoryTables,
+    NodeTables,
+    ReplyTables,
+    ResultTables,
+):
     """Implements ports.Store and ports.CriticMemory. Opening creates what is missing and migrates.
 
     Args:

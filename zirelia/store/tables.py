@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from zirelia.domain.calibration import Calibration
 from zirelia.domain.connection import Connection
 from zirelia.domain.decision import Decision
+from zirelia.domain.history import PastPost, Snapshot
 from zirelia.domain.post import Brief, Draft
 from zirelia.domain.publication import Publication
 from zirelia.domain.reply import Reply
@@ -228,6 +229,32 @@ class ConnectionRow(Base):
     version: Mapped[int]
     body: Mapped[Connection] = mapped_column(JsonValue(Connection))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PastPostRow(Base):
+    """A post of her account that was not published here. `vector` is of what is remembered of it, by `embedder`."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index(None, "persona", "at"),)
+
+    persona: Mapped[str] = mapped_column(String(40), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    body: Mapped[PastPost] = mapped_column(JsonValue(PastPost))
+    embedder: Mapped[str | None] = mapped_column(Text)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class SnapshotRow(Base):
+    """The last look at a persona's own account, as it is shown to everybody."""
+
+    __tablename__ = "snapshots"
+
+    persona: Mapped[str] = mapped_column(String(40), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    body: Mapped[Snapshot] = mapped_column(JsonValue(Snapshot))
 
 
 class MeasurementRow(Base):
