@@ -48,6 +48,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "results:results",
         "Show what became of the posts: which topics, scenes and hours do better, and how sure that is.",
     ),
+    "import": (
+        "history:imports",
+        "Bring in her own earlier posts: the planner does not repeat them, and her voice is measured by them.",
+    ),
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),

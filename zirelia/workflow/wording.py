@@ -17,6 +17,7 @@ from operator import mul
 from zirelia.definitions.claims import load_claims
 from zirelia.definitions.voices import load_voices
 from zirelia.domain.claims import leaning
+from zirelia.domain.history import spoken
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Draft, Post, PostState
 from zirelia.domain.text import Measured, criticise, failed, instructions, sentences
@@ -38,7 +39,8 @@ HERS = frozenset({PostState.APPROVED, PostState.PUBLISHING, PostState.PUBLISHED}
 class Measures:
     """What costs something to compute and is the same for all drafts of a post: read it once.
 
-    recent: drafts of recent posts, newest first. own: captions that a person let pass, and the pack's examples.
+    recent: drafts of recent posts, newest first. own: captions that a person let pass, those of posts from before Zirelia, and
+    the pack's examples.
     """
 
     recent: tuple[Draft, ...]
@@ -49,7 +51,8 @@ def measures(kit: Kit, persona: Persona, post: Post) -> Measures:
     others = kit.store.remembered(post.persona, but=post.id, limit=RECENT_TEXTS)
     recent = tuple(other.draft for other in others if other.draft is not None)
     approved = tuple(other.draft.caption for other in others if other.draft is not None and other.state in HERS)
-    return Measures(recent=recent, own=(*persona.voice.examples, *approved))
+    earlier = spoken(kit.store.past(persona.name, limit=RECENT_TEXTS))
+    return Measures(recent=recent, own=(*persona.voice.examples, *approved, *earlier))
 
 
 def limits_of(kit: Kit, persona: Persona) -> tuple[ChannelLimits, ...]:
