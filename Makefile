@@ -33,7 +33,7 @@ export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo face test crash check lint docs lock clean
+.PHONY: help demo face test crash pds check lint docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -58,6 +58,12 @@ crash: $(VENV)/.dev  ## KILLS kills of the daemon on SQLite and PostgreSQL, and 
 	@rm -f home/crash.md && mkdir -p home
 	@ZIRELIA_CRASHES=$(KILLS) ZIRELIA_CRASH_TABLE=$(CURDIR)/home/crash.md $(BIN)/python -m pytest -s tests/engine/test_crashes.py
 	@printf '\n| database | kills from outside + at the worst moments | posts | lost | twice (folder) | twice (platform) | paid calls | finished ones paid again | paid, and not answered before the kill | time |\n|---|---|---|---|---|---|---|---|---|---|\n' && grep '^|' home/crash.md
+
+pds: $(VENV)/.dev  ## the real Bluesky server from npm (minutes, once), and the tests that need it
+	$(call say,the Bluesky server)
+	@VENV='$(VENV)' scripts/pds
+	$(call say,pytest)
+	@ZIRELIA_TEST_PDS=1 $(BIN)/python -m pytest tests/channels/test_bluesky.py tests/channels/test_contract.py -k bluesky $(PYTEST_ARGS)
 
 check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
 

@@ -69,8 +69,15 @@ def _emulated(name: str) -> Callable[[Path], AbstractContextManager[Account]]:
     return case
 
 
+@contextmanager
+def _bluesky(_: Path) -> Iterator[Account]:
+    with beside("bluesky_accounts").staged(lambda: NOW) as stage:
+        yield Account(open=stage.open, fingerprint=lambda: {one["id"]: dict(one) for one in stage.door.published})
+
+
 CASES: dict[str, Callable[[Path], AbstractContextManager[Account]]] = {
     "folder": _folder,
+    "bluesky": _bluesky,
     **{name: _emulated(name) for name in ("instagram", "threads", "facebook", "x")},
 }
 
