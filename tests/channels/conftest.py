@@ -78,7 +78,7 @@ def _bluesky(_: Path) -> Iterator[Account]:
 CASES: dict[str, Callable[[Path], AbstractContextManager[Account]]] = {
     "folder": _folder,
     "bluesky": _bluesky,
-    **{name: _emulated(name) for name in ("instagram", "threads", "facebook", "x")},
+    **{name: _emulated(name) for name in ("instagram", "threads", "facebook", "mastodon", "x")},
 }
 
 

@@ -1,7 +1,11 @@
-"""Instagram, Threads, a Facebook Page and X for the contract: each on its emulator, by clocks that stand still."""
+"""Instagram, Threads, a Facebook Page and X for the contract: each on its emulator, by clocks that stand still; Mastodon on a
+peer of its own behind a door with such a clock.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +14,12 @@ from typing import Any
 
 from zirelia.channels.facebook import FacebookChannel
 from zirelia.channels.instagram import InstagramChannel
+from zirelia.channels.mastodon import MastodonChannel
 from zirelia.channels.threads import ThreadsChannel
 from zirelia.channels.wire import Line
 from zirelia.channels.x import XChannel
 from zirelia.testing.graph_server import GraphServer
+from zirelia.testing.mastodon_server import MastodonPeer, MastodonServer
 from zirelia.testing.picture_host import PictureHost
 from zirelia.testing.social_peer import SocialPeer
 from zirelia.testing.x_server import XServer
@@ -37,13 +43,25 @@ class Stage:
     def plant(self, text: str, at: datetime) -> str:
         """A post that somebody made by hand."""
         server = self.server
-        return server.plant(text, at) if isinstance(server, XServer) else server.plant(self.name, text, at)
+        return server.plant(self.name, text, at) if isinstance(server, GraphServer) else server.plant(text, at)
+
+
+@functools.cache
+def mastodon_peer() -> MastodonPeer:
+    """The process that all tests of this one share: it takes seconds to start. Each test has accounts of its own there."""
+    peer = MastodonPeer().__enter__()
+    atexit.register(peer.close)
+    return peer
 
 
 @contextmanager
 def staged(name: str, now: Callable[[], datetime]) -> Iterator[Stage]:
     """The stage of that channel; `open` takes what is to differ on the line, such as a timeout."""
-    server: SocialPeer = XServer(now=now) if name == "x" else GraphServer(now=now)
+    server: SocialPeer
+    if name == "mastodon":
+        server = MastodonServer(mastodon_peer(), now=now)
+    else:
+        server = XServer(now=now) if name == "x" else GraphServer(now=now)
     with server, PictureHost() as host:
         slept: list[float] = []
 
@@ -54,6 +72,8 @@ def staged(name: str, now: Callable[[], datetime]) -> Iterator[Stage]:
         def opened(**changes: Any) -> Any:
             if isinstance(server, XServer):
                 return XChannel(line(**changes), user=server.user, handle="mira")
+            if isinstance(server, MastodonServer):
+                return MastodonChannel(line(**changes), account=server.account)
             assert isinstance(server, GraphServer)
             if name == "facebook":
                 return FacebookChannel(line(**changes), page=server.page)
@@ -64,9 +84,10 @@ def staged(name: str, now: Callable[[], datetime]) -> Iterator[Stage]:
             "instagram": ("publish", ("quota", "make", "status"), "list"),
             "threads": ("publish", ("quota", "make", "status"), "list"),
             "facebook": ("photo", ("self",), "list"),
+            "mastodon": ("post", ("instance", "upload", "media"), "list"),
             "x": ("post", ("initialize", "append", "finalize", "metadata"), "timeline"),
         }[name]
         yield Stage(server, host, opened, publish, before, look, slept, name)
 
 
-NAMES = ("instagram", "threads", "facebook", "x")
+NAMES = ("instagram", "threads", "facebook", "mastodon", "x")

@@ -1,4 +1,4 @@
-"""Whatever Meta's platforms and X do to a publication, it ends as exactly one, or as unknown with a reason; never as two.
+"""Whatever a platform does to a publication, it ends as exactly one, or as unknown with a reason; never as two.
 
 Faults × channels through the real publish(): reconcile, then send again only what certainly is not there.
 """
@@ -30,8 +30,9 @@ def _limited(stage):
     if hasattr(stage.server, "page"):
         stage.server.fail(stage.publish, status=403, body=meta_error(4, "Application request limit reached"))
     else:
-        reset = str(int((stage.server.time() + timedelta(seconds=50)).timestamp()))
-        stage.server.fail(stage.publish, status=429, headers={"x-rate-limit-reset": reset})
+        reset = stage.server.time() + timedelta(seconds=50)
+        told = {"x-rate-limit-reset": str(int(reset.timestamp())), "x-ratelimit-reset": reset.isoformat()}
+        stage.server.fail(stage.publish, status=429, headers=told)
 
 
 def _skewed(minutes, **fault):
@@ -116,8 +117,8 @@ def test_a_fault_ends_in_exactly_one_publication(name, fault, press):
         (mine,) = out_of(stage, "Tea, again.")[1:]
         assert publication.receipt.platform_id == mine["id"]
         assert mine["alt_text"] == "A woman with tea"
-        assert mine.get("ai") is {"instagram": True, "threads": False, "facebook": None, "x": True}[name]
-        if "after" in fault and name != "x" and name != "facebook":
+        assert mine.get("ai") is {"instagram": True, "threads": False, "x": True}.get(name)
+        if "after" in fault and name in {"instagram", "threads"}:
             assert stage.server.containers == 1
 
 
@@ -131,7 +132,7 @@ def test_a_token_that_is_not_taken_publishes_nothing_and_says_how_to_get_another
                 stage.server.expired = subcode if number < 2 else None
 
         def opened():
-            stale = {"token": lambda: "stale-token"} if name == "x" and len(press.errors) < 2 else {}
+            stale = {"token": lambda: "stale-token"} if not hasattr(stage.server, "page") and len(press.errors) < 2 else {}
             return stage.open(**stale)
 
         post = press.approved(name, "Tea, again.")
@@ -172,7 +173,7 @@ def test_a_refused_duplicate_proves_nothing(name, press):
         assert len(out_of(stage, "Tea, again.")) == (name == "x")
 
 
-@pytest.mark.parametrize("name", accounts.NAMES)
+@pytest.mark.parametrize("name", sorted(set(accounts.NAMES) - {"mastodon"}))
 def test_two_that_fit_are_left_to_a_person(name, press):
     with accounts.staged(name, press.clock) as stage:
         stage.server.fail(stage.publish, after=True, silent=True)
@@ -198,6 +199,7 @@ def test_hundreds_of_faulted_publications(press):
             places = [*stage.before, stage.publish, stage.publish, stage.look]
             for number in range(MANY // len(accounts.NAMES)):
                 stage.server._faults.clear()
+                stage.server.forgets = chance.random() < 0.5
                 stage.server.ahead = timedelta(minutes=chance.choice((0, 0, 10, -10)))
                 stage.server.hides = chance.choice((0.0, 0.0, 120.0))
                 for _ in range(chance.randint(1, 3)):

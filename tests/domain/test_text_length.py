@@ -87,6 +87,20 @@ def test_threads_counts_an_emoji_by_its_bytes(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
+    [
+        ("https://x.org/a", 23),
+        ("HTTPS://X.ORG/A, and", 28),
+        ("https://lisbon.example/a/very/long/path?of=tea 👩‍🚀", 25),
+        ("lisbon.example", 14),
+        ("", 0),
+    ],
+)
+def test_mastodon_counts_a_link_as_23(text: str, expected: int) -> None:
+    assert length(text, "links-23") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
     [("Tea at 3.5 km", False), ("Tea. Again.", False), ("", False), ("at https://a.de/b", True), ("at lisbon.tea", True)],
 )
 def test_a_link_is_seen(text: str, expected: bool) -> None:

@@ -4,6 +4,7 @@
     length("👩‍🚀 go", "utf-16")         # 8
     length("👩‍🚀 go", "x-weighted")     # 5: an emoji is two, whatever it is made of
     length("👩‍🚀 go", "emoji-bytes")    # 14: an emoji is as many as it has bytes in UTF-8, as Threads counts
+    length("https://x.org/a", "links-23")     # 23, as Mastodon counts a link; the rest are graphemes
 
 `x-weighted` are the published rules of twitter-text 3, on composed characters: a link is 23; an emoji, a CJK character and
 what else lies outside a few ranges is 2; the rest 1. A link behind https:// is believed whatever its ending. A bare host name
@@ -21,6 +22,7 @@ import regex
 from zirelia.errors import ConfigurationError
 
 X_LINK = 23
+_SCHEME = regex.compile("https?://", regex.IGNORECASE)
 _X_SINGLE = ((0, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 """Code points that X counts once."""
 
@@ -73,6 +75,11 @@ def _emoji_bytes(text: str) -> int:
     return sum(len(piece[0].encode() if piece["emoji"] else piece[0]) for piece in _X_PIECE.finditer(text))
 
 
+def _links_23(text: str) -> int:
+    plain = _X_PIECE.sub(lambda piece: "x" * X_LINK if _SCHEME.match(piece["link"] or "") else piece[0], text)
+    return len(regex.findall(r"\X", plain))
+
+
 def has_link(text: str) -> bool:
     """Whether X may take a part of it for a link: also a host name whose ending only X knows."""
     return any(piece["link"] or piece["perhaps"] for piece in _X_PIECE.finditer(text))
@@ -85,6 +92,7 @@ _COUNTERS: Mapping[str, Callable[[str], int]] = {
     "bytes": lambda text: len(text.encode("utf-8", "surrogatepass")),
     "x-weighted": _x_weighted,
     "emoji-bytes": _emoji_bytes,
+    "links-23": _links_23,
 }
 
 
