@@ -280,7 +280,8 @@ def _machine() -> str:
 def daemon(home: Path) -> Iterator[tuple[int, float]]:
     """`zirelia up` with all roles on a SQLite home; its pid, and the seconds it took to say that it is up."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "ZIRELIA_HOME": str(home)}
-    environment |= {"ZIRELIA_WEB_PORT": "0", "ZIRELIA_LOGS_FORMAT": "json"}
+    # without lead nothing is made before its slot, and so nothing now
+    environment |= {"ZIRELIA_WEB_PORT": "0", "ZIRELIA_LOGS_FORMAT": "json", "ZIRELIA_ENGINE_LEAD_HOURS": "0"}
     started = time.perf_counter()
     process = subprocess.Popen(
         [Path(sys.executable).with_name("zirelia"), "up"], cwd=home, env=environment, stderr=subprocess.PIPE, text=True

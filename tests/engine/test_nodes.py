@@ -106,7 +106,10 @@ def test_one_process_a_device(node, tmp_path, postgres_url):
 
 
 @pytest.mark.slow
-def test_the_device_draws_one_picture_at_a_time(node, tmp_path, pack, now):
+@pytest.mark.parametrize("busy", [False, True])
+def test_the_device_draws_one_picture_at_a_time(node, tmp_path, pack, now, monkeypatch, busy):
+    if busy:  # DBOS does not count workflows whose threads have not come to run yet
+        monkeypatch.setattr("dbos._core.ActiveWorkflowById.count_for_queue", lambda *_: 0)
     running, most, done, lock = 0, 0, [], threading.Lock()
 
     def shoot(post_id):
@@ -179,3 +182,40 @@ def test_a_signal_ends_it_in_good_order(tmp_path):
     rest = process.communicate(timeout=30)[1]
     assert process.returncode == 0
     assert '"event": "down"' in rest
+
+
+@pytest.mark.slow
+def test_what_takes_too_long_does_not_keep_the_process(tmp_path):
+    script = """
+import sys, time
+from zirelia.cli import run
+from zirelia.engine import durable, work
+
+def endless(self, post_id):
+    sys.stderr.write("began\\n")
+    sys.stderr.flush()
+    time.sleep(600)
+
+durable.POLL_SECONDS = 0.1
+work.Worker.write = endless
+sys.exit(run(["up", "--roles", "clock,work"]))
+"""
+    env = os.environ | {
+        "ZIRELIA_HOME": str(tmp_path / "home"),
+        "ZIRELIA_ENGINE_LEAD_HOURS": "168",
+        "ZIRELIA_ENGINE_STOP_S": "1",
+        "ZIRELIA_LOGS_FORMAT": "json",
+    }
+    process = subprocess.Popen([sys.executable, "-c", script], env=env, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line == "began\n":
+            break
+    process.send_signal(signal.SIGTERM)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+    assert '"handed_back": 1' in rest
+    assert "Traceback" not in rest
+    with SqlStore(tmp_path / "home" / "zirelia.db", MediaStore(tmp_path / "media")) as store:
+        assert not any(one.alive for one in store.nodes())
+        assert store.count_posts().keys() == {"briefed"}

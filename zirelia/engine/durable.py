@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ class Durable:
         self._all = all_queues
         self._work = work
         self._client: DBOSClient | None = None
+        self.handed_back = 0
+        """How many workflows still ran when it was closed."""
 
     def launch(self) -> None:
         """Creates what DBOS needs in the database, and begins to listen. Raises StoreError."""
@@ -88,8 +91,11 @@ class Durable:
                     "scheduler_polling_interval_sec": 3600.0,
                 }
             )
-            for name, do in self._work.items():
-                _register(name, do)
+            for queue in self._all:
+                # a workflow counts only once its thread runs: on a busy machine DBOS would begin one more before that
+                room = threading.Semaphore(self._queues.get(queue, 1))
+                for name, do in self._work.items():
+                    _register(_in_queue(name, queue), do, room)
             DBOS.listen_queues(list(self._queues))
             _calm()
             DBOS.launch()
@@ -116,7 +122,12 @@ class Durable:
 
     def enqueue(self, session: Session, name: str, workflow: str, *, post_id: int, queue: str) -> None:
         """Puts the workflow into its queue when the session's transaction commits; one id is enqueued once."""
-        options = {"workflow_name": name, "queue_name": queue, "workflow_id": workflow, "app_version": VERSION}
+        options = {
+            "workflow_name": _in_queue(name, queue),
+            "queue_name": queue,
+            "workflow_id": workflow,
+            "app_version": VERSION,
+        }
         self.client.enqueue_in_transaction(session, options, post_id)  # type: ignore[arg-type]
 
     def in_flight(self, workflows: Sequence[str]) -> frozenset[str]:
@@ -171,7 +182,7 @@ class Durable:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=within)
         if self._client is not None:
             try:
-                self.take_over([self.executor])
+                self.handed_back = self.take_over([self.executor])
             finally:
                 self._client.destroy()
                 self._client = None
@@ -188,9 +199,17 @@ def _calm() -> None:
     _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = _UNUSED_SECONDS
 
 
-def _register(name: str, do: Work) -> None:
+def _in_queue(name: str, queue: str) -> str:
+    return f"{name}@{queue}"
+
+
+def _register(name: str, do: Work, room: threading.Semaphore) -> None:
     from dbos import DBOS
+
+    def alone(post_id: int) -> dict[str, Any]:
+        with room:
+            return do(post_id)
 
     @DBOS.workflow(name=name)
     def workflow(post_id: int) -> dict[str, Any]:
-        return DBOS.run_step({"name": name}, do, post_id)
+        return DBOS.run_step({"name": name}, alone, post_id)

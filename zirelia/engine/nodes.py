@@ -154,7 +154,7 @@ class Node:
         self.stopping.set()
         self._log("stopping", node=self.id, running=self.durable.running(), seconds=self._settings.engine.stop_s)
         self._stack.close()
-        self._log("down", node=self.id)
+        self._log("down", node=self.id, handed_back=self.durable.handed_back)
 
     def wait(self) -> None:
         """Returns at SIGTERM or SIGINT, or when the node was declared gone by others."""

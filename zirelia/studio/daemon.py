@@ -6,6 +6,8 @@ run(("clock", "work", "gpu"), device="0")      # until SIGTERM or SIGINT
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -76,6 +78,16 @@ def run(roles: tuple[str, ...], *, device: str, serving: Serving | None = None) 
                 node.wait()
         finally:
             notifier.close(FLUSH_SECONDS)
+        if node.durable.handed_back:
+            _end()
+
+
+def _end() -> None:
+    """At once. Threads that still draw or wait for a model would keep the process, for minutes, with work that is others' now;
+    to take the models and the database away from under them would count as failed tries.
+    """
+    logging.shutdown()
+    os._exit(0)
 
 
 def _measure(studio: Studio, log: Callable[..., None]) -> None:
