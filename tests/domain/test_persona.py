@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zirelia.domain.persona import Consent, Identity, Kind, Persona
+from zirelia.domain.persona import Consent, Disclosure, Identity, Kind, Persona
 
 HASH = "0f" * 32
 
@@ -106,9 +106,17 @@ def test_a_missing_key_is_named(key: str, persona_fields: dict[str, Any]) -> Non
     assert [(error["loc"], error["type"]) for error in refused.value.errors()] == [((key,), "missing")]
 
 
-def test_an_opt_out_of_the_visible_line_is_possible_with_a_reason(persona_fields: dict[str, Any]) -> None:
-    changed(persona_fields, "disclosure", {"visible_line": None, "because": "the platform's own label is shown"})
-    assert Persona.model_validate(persona_fields).disclosure.visible_line is None
+def test_an_opt_out_of_the_visible_line_is_recorded_whole_or_refused(persona_fields: dict[str, Any]) -> None:
+    whole = {"because": "the platform's own label is shown", "by": "ana", "since": "2026-11-20"}
+    changed(persona_fields, "disclosure", {"visible_line": None, **whole})
+    disclosure = Persona.model_validate(persona_fields).disclosure
+    assert disclosure.visible_line is None
+    assert disclosure.opted_out == "without the visible line: the platform's own label is shown (ana, 2026-11-20)"
+    assert Disclosure().opted_out is None
+    for missing in whole:
+        changed(persona_fields, "disclosure", {"visible_line": None, **whole, missing: None})
+        with pytest.raises(ValidationError, match=f"'{missing}'"):
+            Persona.model_validate(persona_fields)
 
 
 @pytest.mark.parametrize("missing", ["person", "scope", "expires", "document_sha256"])

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from zirelia.domain.persona import Disclosure, Persona
 from zirelia.errors import MediaError
-from zirelia.provenance.disclosure import disclosure_line
 from zirelia.provenance.jpeg import prepare_jpeg, publishable_jpeg, read_provenance
 from zirelia.provenance.xmp import CREATOR_TOOL, MADE_BY_AI, MAX_PACKET_BYTES, read_xmp, xmp_packet
 
@@ -156,6 +154,12 @@ def test_any_bytes_are_read_or_refused(packet: bytes):
         return
 
 
+def test_the_system_is_named_where_it_is_known():
+    named = read_xmp(xmp_packet(description="a", alt_text="b", creator="c", ai_system="flux <dev>", ai_system_version="1"))
+    assert (named.ai_system, named.ai_system_version) == ("flux <dev>", "1")
+    assert b"AISystem" not in xmp_packet(description="a", alt_text="b", creator="c")
+
+
 def test_half_a_surrogate_does_not_break_the_packet():
     assert read_xmp(xmp_packet(description="a\ud800b", alt_text="x", creator="x")).description == "ab"
 
@@ -193,16 +197,3 @@ def test_a_packet_fits_into_a_jpeg_or_is_refused():
     assert found.description == "d" * room
     with pytest.raises(MediaError, match="shorten"):
         xmp_packet(description="d" * (room + 1), alt_text="a", creator="m")
-
-
-# ---- the visible line ----------------------------------------------------------------------------------------------------
-
-
-def test_the_line_stays_where_a_platform_has_no_label():
-    silent = Disclosure(visible_line=None, because="the profile says it")
-    spoken = Disclosure(visible_line="Made with AI by Ana.")
-    personas = {d: Persona.model_construct(disclosure=d) for d in (Disclosure(), spoken, silent)}
-    assert disclosure_line(personas[Disclosure()]) == "Virtual character, made with AI."
-    assert disclosure_line(personas[spoken], label_available=False) == "Made with AI by Ana."
-    assert disclosure_line(personas[silent]) is None
-    assert disclosure_line(personas[silent], label_available=False) == "Virtual character, made with AI."

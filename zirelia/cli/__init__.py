@@ -1,7 +1,8 @@
 """The command line. `zirelia --help` imports click and nothing else; each command is imported when it is called.
 
 Exit codes: 0 success, 1 a defect in Zirelia, 2 usage or configuration, 3 not found, 4 the post's state does not allow it,
-5 offline, 6 budget, 7 consent, 8 a model or platform failed, 9 a picture, 10 the store, 11 training, 130 interrupted.
+5 offline, 6 budget, 7 consent, 8 a model or platform failed, 9 a picture, 10 the store, 11 training,
+12 a signature that does not hold, 13 a picture that carries none, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "history:imports",
         "Bring in her own earlier posts: the planner does not repeat them, and her voice is measured by them.",
     ),
+    "verify": ("verify:verify", "Say what a picture carries: its C2PA signature, who gave it, and its AI label."),
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),

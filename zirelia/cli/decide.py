@@ -7,7 +7,8 @@ import getpass
 import click
 
 from zirelia.cli import terminal
-from zirelia.domain.post import Draft, Post, PostState
+from zirelia.domain.persona import Persona
+from zirelia.domain.post import Draft, Post, PostState, Relation, Sponsor
 from zirelia.domain.text_remark import instructions
 from zirelia.errors import ConfigurationError, IllegalTransition
 from zirelia.studio import Studio, open_studio
@@ -68,18 +69,38 @@ def request_changes(post_id: int, because: str, by: str, as_json: bool) -> None:
 @click.option("--caption", help="The new caption.")
 @click.option("--hashtags", help="The new hashtags, separated by spaces or commas.")
 @click.option("--alt-text", help="The new description of the picture.")
+@click.option("--sponsored", metavar="BRAND", help="Who pays for the post; puts the ad label above the caption.")
+@click.option("--relation", type=click.Choice([str(one) for one in Relation]), help="What the brand gives.  [default: paid]")
+@click.option("--not-sponsored", is_flag=True, help="Takes the ad label away; say why with --because.")
+@click.option("--because", help="Why; remembered with the change.")
 @_by
 @_json
-def edit(post_id: int, caption: str | None, hashtags: str | None, alt_text: str | None, by: str, as_json: bool) -> None:
+def edit(
+    post_id: int,
+    caption: str | None,
+    hashtags: str | None,
+    alt_text: str | None,
+    sponsored: str | None,
+    relation: str | None,
+    not_sponsored: bool,
+    because: str | None,
+    by: str,
+    as_json: bool,
+) -> None:
     """Change the text of a waiting post; an approval is void after it.
 
     Without options, opens the text in your editor.
     """
+    if sponsored is not None and not_sponsored:
+        raise click.UsageError("--sponsored and --not-sponsored contradict each other")
+    if relation is not None and sponsored is None:
+        raise click.UsageError("--relation needs --sponsored BRAND")
     with open_studio() as studio:
         post = studio.store.get_post(post_id)
         if post.draft is None:
             raise IllegalTransition(f"post {post_id} has no text yet", hint=f"zirelia retry {post_id}")
-        if caption is None and hashtags is None and alt_text is None:
+        persona = studio.persona(post.persona)
+        if caption is None and hashtags is None and alt_text is None and sponsored is None and not not_sponsored:
             draft = _edited(post.draft)
         else:
             draft = post.draft.model_copy(
@@ -87,9 +108,10 @@ def edit(post_id: int, caption: str | None, hashtags: str | None, alt_text: str 
                     "caption": caption if caption is not None else post.draft.caption,
                     "hashtags": _tags(hashtags) if hashtags is not None else post.draft.hashtags,
                     "alt_text": alt_text if alt_text is not None else post.draft.alt_text,
+                    "sponsor": None if not_sponsored else _sponsor(persona, sponsored, relation) or post.draft.sponsor,
                 }
             )
-        after = review.edit(studio.kit(), studio.persona(post.persona), post_id, _checked(draft), by=by)
+        after = review.edit(studio.kit(), persona, post_id, _checked(draft), by=by, because=because)
         if after.version == post.version:
             note = "nothing changed"
         elif post.state is PostState.APPROVED:
@@ -150,6 +172,19 @@ def _say(studio: Studio, post: Post, note: str, as_json: bool) -> None:
 
 def _tags(text: str) -> tuple[str, ...]:
     return tuple(tag.lstrip("#") for tag in text.replace(",", " ").split() if tag.lstrip("#"))
+
+
+def _sponsor(persona: Persona, brand: str | None, relation: str | None) -> Sponsor | None:
+    from pydantic import ValidationError
+
+    from zirelia.definitions.disclosure import disclosure_words
+
+    if brand is None:
+        return None
+    try:
+        return disclosure_words(persona.voice.language).sponsor(brand, Relation(relation or Relation.PAID))
+    except ValidationError as error:
+        raise ConfigurationError(f"'{brand}' is no brand's name", hint="one line of at most 80 characters") from error
 
 
 def _checked(draft: Draft) -> Draft:

@@ -133,7 +133,9 @@ def card(post: Post, ledger: Sequence[LedgerEntry], path_of: Callable[[MediaRef]
         for remark in post.draft.remarks:
             if remark.outcome is Outcome.FAILED or (remark.advisory and remark.outcome is Outcome.NOT_CHECKED):
                 rows.add_row(str(remark.criterion).replace("_", " "), Text(remark.explanation, style="yellow"))
-    rows.add_row("disclosure", Text(post.disclosure or "none"))
+        if post.draft.sponsor:
+            rows.add_row("sponsored", Text(f"{post.draft.sponsor.label} ({post.draft.sponsor.relation})", style="magenta"))
+    rows.add_row("disclosure", Text(post.disclosure or "none where the platform has an AI label; the history says why"))
     attempt = post.chosen_attempt
     if attempt:
         rows.add_row("picture", Text(str(path_of(attempt.image))))

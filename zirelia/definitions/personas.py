@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from zirelia import resources
 from zirelia.definitions.complaints import Problem, dotted, near_miss, problems_in, refusal
+from zirelia.definitions.disclosure import disclosure_words
 from zirelia.definitions.marked_yaml import Located, parse, read_text
 from zirelia.domain.arc import complaints
 from zirelia.domain.persona import Persona
@@ -82,6 +83,9 @@ def load_persona(name_or_path: str | Path) -> LoadedPersona:
     if problems:
         raise refusal(path, sorted(problems))
     sources = {dotted(place): f"{path}:{line}" for place, line in located.lines.items() if place}
+    if "visible_line" not in persona.disclosure.model_fields_set:
+        line = disclosure_words(persona.voice.language).line
+        persona = persona.model_copy(update={"disclosure": persona.disclosure.model_copy(update={"visible_line": line})})
     return LoadedPersona(persona=persona, folder=path.resolve().parent, sources=sources)
 
 

@@ -118,16 +118,29 @@ class Boundaries(Value):
 
 
 class Disclosure(Value):
-    """How a post says that it is made by an AI. Opting out of the visible line needs a recorded reason."""
+    """How a post says that it is made by an AI. A pack that says nothing gets the line of its language.
+
+    Opting out of the visible line is recorded: because (why), by (who), since (when). It counts only on channels that have
+    an AI label of their own.
+    """
 
     visible_line: Text | None = "Virtual character, made with AI."
     because: Text | None = None
+    by: Text | None = None
+    since: date | None = None
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
-        if self.visible_line is None and self.because is None:
-            raise ValueError("an opt-out of the visible line needs a reason in 'because'")
+        if self.visible_line is None and None in (self.because, self.by, self.since):
+            raise ValueError(
+                "an opt-out of the visible line needs a reason in 'because', who decided it in 'by', the day in 'since'"
+            )
         return self
+
+    @property
+    def opted_out(self) -> str | None:
+        """The record of an opt-out, as the history of every post begun under it shows it."""
+        return None if self.visible_line else f"without the visible line: {self.because} ({self.by}, {self.since})"
 
 
 class Consent(Value):

@@ -72,19 +72,40 @@ class Brief(Value):
     beat: int | None = Field(default=None, ge=1)
 
 
+class Relation(StrEnum):
+    """What a brand gives for a post."""
+
+    PAID = "paid"
+    GIFT = "gift"
+    AFFILIATE = "affiliate"
+
+
+class Sponsor(Value):
+    """Who pays for a post, and the label that says so to readers, in the persona's language."""
+
+    brand: Text = Field(max_length=80, pattern=r"^[^\n\t]+$")
+    relation: Relation = Relation.PAID
+    label: Text
+
+
 class Draft(Value):
-    """The text written. Hashtags without '#', in order of use. remarks: what the text critic found when it last looked."""
+    """The text written. Hashtags without '#', in order of use. remarks: what the text critic found when it last looked.
+
+    sponsor: its label stands above the caption wherever the text is read, and is no part of what is edited.
+    """
 
     caption: Text
     hashtags: tuple[Text, ...] = ()
     alt_text: Text
     voice: Text = Field(default="model", description="which model wrote it; 'demo voice' where the embedded one did")
     remarks: tuple[Remark, ...] = ()
+    sponsor: Sponsor | None = None
 
     def for_reader(self, disclosure: str | None = None) -> str:
-        """Caption, hashtags and the disclosure line, as a reader sees them."""
+        """The sponsor's label, caption, hashtags and the disclosure line, as a reader sees them."""
         tags = " ".join(f"#{tag}" for tag in self.hashtags)
-        return "\n\n".join(part for part in (self.caption, tags, disclosure) if part)
+        label = self.sponsor.label if self.sponsor else None
+        return "\n\n".join(part for part in (label, self.caption, tags, disclosure) if part)
 
 
 class Event(Value):
@@ -122,7 +143,7 @@ class Post(Value):
         return next((attempt for attempt in self.attempts if attempt.number == self.chosen), None)
 
     def caption_for_reader(self) -> str:
-        """Caption, hashtags and the disclosure line, as a reader sees them."""
+        """All that a reader sees, on a channel that takes it whole."""
         return "" if self.draft is None else self.draft.for_reader(self.disclosure)
 
 

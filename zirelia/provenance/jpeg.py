@@ -3,7 +3,8 @@
     jpeg = publishable_jpeg(png, description=caption, alt_text=alt, creator="Mira", max_bytes=1_000_000)
     read_provenance(jpeg)
 
-Nothing may be written into the bytes afterwards. Deterministic: the same input gives the same bytes. Knows nothing of posts.
+Only a signature may be written into the bytes afterwards (see signing.py). Deterministic: the same input gives the same bytes.
+Knows nothing of posts.
 """
 
 from __future__ import annotations
@@ -31,13 +32,21 @@ def publishable_jpeg(
     description: str,
     alt_text: str,
     creator: str,
+    ai_system: str = "",
+    ai_system_version: str = "",
     max_bytes: int = 8_000_000,
     max_side: int = 2048,
     quality: int = 92,
     aspects: tuple[float, float] | None = None,
 ) -> bytes:
     """`prepare_jpeg` with the label that says: made by a trained algorithm. Raises MediaError."""
-    packet = xmp_packet(description=description, alt_text=alt_text, creator=creator)
+    packet = xmp_packet(
+        description=description,
+        alt_text=alt_text,
+        creator=creator,
+        ai_system=ai_system,
+        ai_system_version=ai_system_version,
+    )
     return prepare_jpeg(data, max_bytes=max_bytes, max_side=max_side, quality=quality, xmp=packet, aspects=aspects)
 
 

@@ -28,6 +28,8 @@ _IPTC_CORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _FIELDS = {
     f"{_IPTC_EXT} DigitalSourceType": "digital_source_type",
+    f"{_IPTC_EXT} AISystemUsed": "ai_system",
+    f"{_IPTC_EXT} AISystemVersionUsed": "ai_system_version",
     f"{_DC} description": "description",
     f"{_IPTC_CORE} AltTextAccessibility": "alt_text",
     f"{_DC} creator": "creator",
@@ -39,7 +41,7 @@ _TEMPLATE = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="{rdf}">
   <rdf:Description rdf:about="" xmlns:dc="{dc}" xmlns:xmp="{xmp}" xmlns:Iptc4xmpCore="{core}" xmlns:Iptc4xmpExt="{ext}">
-   <Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
+   <Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>{system}
    <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{description}</rdf:li></rdf:Alt></dc:description>
    <Iptc4xmpCore:AltTextAccessibility><rdf:Alt><rdf:li xml:lang="x-default">{alt_text}</rdf:li></rdf:Alt>\
 </Iptc4xmpCore:AltTextAccessibility>
@@ -55,6 +57,8 @@ class EmbeddedProvenance(Value):
     """What a picture's XMP says; None where it says nothing."""
 
     digital_source_type: str | None = None
+    ai_system: str | None = None
+    ai_system_version: str | None = None
     description: str | None = None
     alt_text: str | None = None
     creator: str | None = None
@@ -65,8 +69,13 @@ class EmbeddedProvenance(Value):
         return self.digital_source_type == MADE_BY_AI
 
 
-def xmp_packet(*, description: str, alt_text: str, creator: str) -> bytes:
-    """The packet, UTF-8. Characters that XML cannot hold are left out. Raises MediaError when it is too long for a JPEG."""
+def xmp_packet(*, description: str, alt_text: str, creator: str, ai_system: str = "", ai_system_version: str = "") -> bytes:
+    """The packet, UTF-8. Characters that XML cannot hold are left out. Raises MediaError when it is too long for a JPEG.
+
+    Args:
+        ai_system, ai_system_version: what made the picture (IPTC 2025.1); an empty one is left out.
+    """
+    systems = {"AISystemUsed": ai_system, "AISystemVersionUsed": ai_system_version}
     packet = _TEMPLATE.format(
         rdf=_RDF,
         dc=_DC,
@@ -74,6 +83,7 @@ def xmp_packet(*, description: str, alt_text: str, creator: str) -> bytes:
         core=_IPTC_CORE,
         ext=_IPTC_EXT,
         source=MADE_BY_AI,
+        system="".join(f"\n   <Iptc4xmpExt:{tag}>{_safe(text)}</Iptc4xmpExt:{tag}>" for tag, text in systems.items() if text),
         tool=CREATOR_TOOL,
         description=_safe(description),
         alt_text=_safe(alt_text),

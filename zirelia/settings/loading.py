@@ -138,12 +138,18 @@ def _absolute(settings: Settings, root: Path) -> Settings:
     def beside(name: str, folder: Path | None) -> Path | None:
         return (root / _expanded(name, folder)).resolve() if folder else None
 
-    critic, channels = settings.critic, settings.channels
+    critic, channels, provenance = settings.critic, settings.channels, settings.provenance
     return settings.model_copy(
         update={
             "home": beside("ZIRELIA_HOME", settings.home),
             "channels": channels.model_copy(
                 update={"folder_outbox": beside("ZIRELIA_CHANNELS_FOLDER_OUTBOX", channels.folder_outbox)}
+            ),
+            "provenance": provenance.model_copy(
+                update={
+                    name: beside(f"ZIRELIA_PROVENANCE_{name.upper()}", getattr(provenance, name))
+                    for name in ("certificate", "key", "known")
+                }
             ),
             "critic": critic.model_copy(
                 update={

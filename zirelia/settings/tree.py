@@ -13,10 +13,10 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -240,6 +240,50 @@ class ChannelSettings(Group):
     min_gap_minutes: int = Field(default=30, ge=0, le=1440, description="minutes between two of them")
 
 
+class ProvenanceSettings(Group):
+    """Whose certificate signs the pictures that go out (C2PA). Without one, Zirelia makes its own in the home, once."""
+
+    certificate: Path | None = Field(
+        default=None, description="PEM file with your signing certificate and its issuers; empty: one made in the home"
+    )
+    key: Path | None = Field(default=None, description="PEM file with its private key, without a password")
+    known: Path | None = Field(
+        default=None, description="PEM file of certificates whose signatures `zirelia verify` trusts, beside your own"
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: set both, or neither")
+        return self
+
+
+class HostingSettings(Group):
+    """Where Instagram and Threads fetch a picture from: they take an address, not the picture."""
+
+    backend: Literal["none", "s3", "own"] = Field(
+        default="none", description="s3: a bucket; own: the role web of `zirelia up`, where the internet reaches it"
+    )
+    public_url: Url | None = Field(
+        default=None,
+        description="https address under which the internet reaches the bucket's objects (empty: signed URLs), or the role web",
+    )
+    endpoint: Url | None = Field(default=None, description="address of the service that speaks S3; empty: Amazon's")
+    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the bucket's name")
+    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,40}$", description="its region; auto at some services")
+    access_key: SecretStr | None = Field(default=None, description="key id that may put, read, list and delete in the bucket")
+    secret_key: SecretStr | None = Field(default=None, description="the secret to it")
+    keep_hours: int = Field(default=24, ge=1, le=167, description="hours for which a picture can be fetched after its use")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.backend == "s3" and not (self.bucket and self.access_key and self.secret_key):
+            raise ValueError("s3 needs bucket, access_key and secret_key")
+        if self.backend == "own" and not self.public_url:
+            raise ValueError("own needs public_url, the address under which the internet reaches the role web")
+        return self
+
+
 class EngineSettings(Group):
     """The daemon, `zirelia up`."""
 
@@ -329,6 +373,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
     channels: ChannelSettings = ChannelSettings()
+    provenance: ProvenanceSettings = ProvenanceSettings()
     engine: EngineSettings = EngineSettings()
     logs: LogSettings = LogSettings()
     web: WebSettings = WebSettings()

@@ -26,7 +26,7 @@ from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Choice, Settings, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
-from zirelia.studio import adapters, instruments, making
+from zirelia.studio import adapters, instruments, making, sealing
 from zirelia.workflow.kit import Kit, Subject
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zirelia.critic.panel import CriticPanel
     from zirelia.language.chat import LangChainChat
     from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Watcher
+    from zirelia.provenance.signing import Signer
     from zirelia.store.datasets import DatasetFiles
     from zirelia.studio.instruments import Deferred
     from zirelia.studio.loras import Judged
@@ -122,6 +123,10 @@ class Studio:
         """The accounts of that persona."""
         return self.channels
 
+    @cached_property
+    def signer(self) -> Signer:
+        return sealing.signer(self.settings)
+
     def persona(self, name: str | None = None) -> Persona:
         """The pack with what the settings say in its place."""
         pack = self._pack(name).persona
@@ -208,7 +213,7 @@ class Studio:
             images=images,
             panel=self.panel(subject.persona.kind if subject else self.persona().kind),
             channels=self.channels,
-            sealer=JpegSealer(),
+            sealer=JpegSealer(self.signer, known=sealing.known_loras(making.library(self), subject.lora if subject else None)),
             agents={name: load_agent(name) for name in agent_names()},
             now=lambda: datetime.now(UTC),
             watcher=self.watcher,

@@ -24,7 +24,7 @@ from zirelia.ports import ChatRequest
 from zirelia.workflow.accounts import ask
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.text_critic import ask_critic
-from zirelia.workflow.wording import Measures, judge_text, limits_of, measures
+from zirelia.workflow.wording import Measures, judge_text, limits_of, line_beside, measures
 
 REWRITES = 2
 ROUNDS = 1 + REWRITES
@@ -53,7 +53,7 @@ def draft(kit: Kit, subject: Subject, post: Post) -> Post:
         for candidate in range(kit.candidates):
             turn = round_number * kit.candidates + candidate + 1
             try:
-                limit = caption_limit(limits_of(kit, persona), tags, post.disclosure)
+                limit = caption_limit(limits_of(kit, persona), tags, line_beside(kit, persona, post))
                 written, raw = _write(kit, persona, post, brief, complaints, limit, turn)
             except BadAnswer as error:
                 # one of several drafts that misses its form is one draft fewer; the only one is the model's failure

@@ -60,7 +60,8 @@ def opened(persona: Persona, slot_id: str, due: datetime, *, now: datetime, by: 
         created=now,
         updated=now,
     )
-    return post, Event(post_id=0, at=now, actor=by, before=None, after=PostState.BRIEFED, because=f"slot {slot_id}")
+    because = "; ".join(filter(None, (f"slot {slot_id}", persona.disclosure.opted_out)))
+    return post, Event(post_id=0, at=now, actor=by, before=None, after=PostState.BRIEFED, because=because)
 
 
 def resume(kit: Kit, subject: Subject, post_id: int, *, patient: bool = False) -> Post:

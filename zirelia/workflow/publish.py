@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
+from zirelia.definitions.disclosure import line_for
 from zirelia.domain.adapted import adapted
 from zirelia.domain.ledger import LedgerState
 from zirelia.domain.post import Post, PostState, move
@@ -107,6 +108,9 @@ def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
     if attempt is None or draft is None:
         raise IllegalTransition(f"post {post.id} has no text or no chosen picture to publish")
     limits = channel.capabilities()
+    # a line that the post lacks, because its persona opted out, comes back where no platform says it
+    line = line_for(subject.persona, post.disclosure, ai_label=limits.ai_label)
+    post = post.model_copy(update={"disclosure": line})
     text = adapted(draft, post.disclosure, channel_limits(channel.name, limits))
     image = kit.sealer.seal(kit.media.read(attempt.image), post=post, persona=subject.persona, limits=limits)
     return Plan(

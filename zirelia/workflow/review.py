@@ -7,6 +7,7 @@ Each is one transaction: decision, state and event together. Two people deciding
 
 from __future__ import annotations
 
+from zirelia.definitions.disclosure import unlabelled_advertising
 from zirelia.domain.decision import Decision, DecisionKind
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Draft, Event, Post, PostState, move
@@ -26,6 +27,11 @@ def approve(kit: Kit, post_id: int, *, by: str, because: str | None = None) -> P
     if post.state not in APPROVABLE:
         raise IllegalTransition(
             f"post {post_id} is {post.state} and cannot be approved", hint="approvable: " + ", ".join(sorted(APPROVABLE))
+        )
+    if post.draft is not None and (phrase := unlabelled_advertising(post.draft)):
+        raise IllegalTransition(
+            f"post {post_id} reads like an advertisement ('{phrase}') and has no label that says so",
+            hint=f"name who pays: zirelia edit {post_id} --sponsored BRAND; or take the words out of the text",
         )
     override = post.state is PostState.HELD
     if override and not because:
@@ -47,9 +53,10 @@ def request_changes(kit: Kit, post_id: int, *, by: str, because: str) -> Post:
     return _decide(kit, post, DecisionKind.REQUEST_CHANGES, PostState.DRAFTED, by=by, because=because)
 
 
-def edit(kit: Kit, persona: Persona, post_id: int, draft: Draft, *, by: str) -> Post:
+def edit(kit: Kit, persona: Persona, post_id: int, draft: Draft, *, by: str, because: str | None = None) -> Post:
     """Replaces the text, with what the text critic says of it. An approval is void after it, and the change is remembered as a
-    decision. Raises IllegalTransition for a text that a channel would refuse; what else is wrong with it only warns.
+    decision. Raises IllegalTransition for a text that a channel would refuse, and for a sponsor that is taken away without a
+    reason; what else is wrong with it only warns.
     """
     post = kit.store.get_post(post_id)
     if post.state not in EDITABLE or post.draft is None:
@@ -60,9 +67,14 @@ def edit(kit: Kit, persona: Persona, post_id: int, draft: Draft, *, by: str) -> 
     changes = {field: (_shown(before[field]), _shown(after[field])) for field in before if before[field] != after[field]}
     if not changes:
         return post
+    if post.draft.sponsor is not None and draft.sponsor is None and not (because and because.strip()):
+        raise IllegalTransition(
+            f"post {post_id} is sponsored by {post.draft.sponsor.brand}: its label stays",
+            hint="if that was a mistake, say why with --because",
+        )
     draft = judge_edit(kit, persona, post, draft)
     now = kit.now()
-    decision = Decision(kind=DecisionKind.EDIT, by=by, at=now, changes=changes)
+    decision = Decision(kind=DecisionKind.EDIT, by=by, at=now, because=because, changes=changes)
     edited = post.model_copy(update={"draft": draft})
     if post.state is PostState.APPROVED:
         edited, event = move(edited, PostState.AWAITING_REVIEW, at=now, actor=by, because="edited after the approval")
@@ -95,4 +107,6 @@ def _decide(
 
 
 def _shown(field: object) -> str:
+    if isinstance(field, dict):
+        return f"{field['label']} ({field['relation']})"
     return " ".join(map(str, field)) if isinstance(field, tuple | list) else str(field)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
+from zirelia.definitions.disclosure import unlabelled_advertising
 from zirelia.domain.decision import Decision, DecisionKind
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Event, Post, PostState, move
@@ -68,4 +69,6 @@ def _why_not(persona: Persona, post: Post) -> str | None:
         return "a real person's likeness needs a person's decision"
     if attempt is None or attempt.verdict is None or not attempt.verdict.passed:
         return "the critic did not pass it"
+    if post.draft is not None and (phrase := unlabelled_advertising(post.draft)):
+        return f"it reads like an advertisement ('{phrase}') and has no label"
     return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from operator import mul
 
 from zirelia.definitions.claims import load_claims
+from zirelia.definitions.disclosure import line_for
 from zirelia.definitions.voices import load_voices
 from zirelia.domain.claims import leaning
 from zirelia.domain.history import spoken
@@ -72,6 +73,12 @@ def channel_limits(name: str, capabilities: Capabilities) -> ChannelLimits:
     )
 
 
+def line_beside(kit: Kit, persona: Persona, post: Post) -> str | None:
+    """The disclosure line that stands under the caption on at least one of her channels."""
+    labels = [kit.channels[name].capabilities().ai_label for name in persona.channels if name in kit.channels]
+    return line_for(persona, post.disclosure, ai_label=all(labels))
+
+
 def judge_text(
     kit: Kit,
     persona: Persona,
@@ -88,7 +95,7 @@ def judge_text(
         limits_of(kit, persona),
         known.recent,
         claims=load_claims(persona.voice.language),
-        disclosure=post.disclosure,
+        disclosure=line_beside(kit, persona, post),
         measured=_measured(kit, persona, draft, known),
     )
 
