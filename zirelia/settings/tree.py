@@ -373,6 +373,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
     channels: ChannelSettings = ChannelSettings()
+    hosting: HostingSettings = HostingSettings()
     provenance: ProvenanceSettings = ProvenanceSettings()
     engine: EngineSettings = EngineSettings()
     logs: LogSettings = LogSettings()

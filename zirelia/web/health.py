@@ -29,6 +29,7 @@ from zirelia.settings import Settings
 from zirelia.store.sql import SqlStore
 from zirelia.web.fresh import Fresh
 from zirelia.web.metrics import Metrics
+from zirelia.web.pictures import picture_routes
 
 SILENT = 60.0
 """Seconds: a heartbeat that waits for a database that is cut off takes up to 50."""
@@ -123,9 +124,8 @@ class _Headers:
 def health_app(
     node: Node, store: SqlStore, roster: Roster, settings: Settings, log: Callable[..., None], *, silent: float = SILENT
 ) -> Starlette:
-    """The application. Anything but GET and HEAD of the three paths is refused."""
+    """The application. Anything but GET and HEAD of the three paths, and of hosted pictures, is refused."""
     health = Health(node, store, roster, settings, log, silent=silent)
     ways = {"/healthz": health.healthz, "/readyz": health.readyz, "/metrics": health.metrics}
-    return Starlette(
-        routes=[Route(path, answer, methods=["GET"]) for path, answer in ways.items()], middleware=[Middleware(_Headers)]
-    )
+    routes = [Route(path, answer, methods=["GET"]) for path, answer in ways.items()]
+    return Starlette(routes=[*routes, *picture_routes(settings)], middleware=[Middleware(_Headers)])
