@@ -32,7 +32,7 @@ def test_what_the_studio_publishes_is_signed_and_says_so(zirelia, published: Pat
     assert "Zirelia home · Zirelia (self-signed)" in said.out
     assert "created · 2026-11-21T09:00:00Z · Zirelia" in said.out
     assert "it calls itself made by AI" in said.out
-    assert "lineage seed         1" in said.out
+    assert "lineage seed           1" in said.out
     assert "mirelo woman" not in said.out
     told = zirelia("verify", published, "--json")
     assert told.code == 0

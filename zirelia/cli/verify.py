@@ -69,7 +69,7 @@ def told(seen: Examined) -> list[str]:
         lines.append(_row("not allowed", ", ".join(refused).replace("_", " ")))
     lines += [_row(f"lineage {name}", said) for name, said in _flat(seen.lineage or {})]
     if seen.xmp is not None:
-        labels = {"digital_source_type": "IPTC source", "ai_system": "AI system", "alt_text": "alt text"}
+        labels = {"digital_source_type": "IPTC source", "ai_system": "AI system", "ai_system_version": "AI system version"}
         for name, said in seen.xmp.model_dump(exclude_none=True).items():
             shown = _short(said) if name == "digital_source_type" else said
             lines.append(_row(labels.get(name, name.replace("_", " ")), shown or ""))
@@ -80,7 +80,7 @@ def told(seen: Examined) -> list[str]:
 def _row(name: str, said: str) -> str:
     from zirelia.domain.value import printable
 
-    return f"  {name:20} {' '.join(printable(said).split())}"
+    return f"  {name:22} {' '.join(printable(said).split())}"
 
 
 def _short(source_type: str | None) -> str | None:

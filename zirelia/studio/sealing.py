@@ -1,6 +1,6 @@
 """Who signs the pictures that go out, and what is said of the weights that drew them.
 
-    JpegSealer(signer(settings), known=known_loras(library, subject.lora))
+    JpegSealer(signer(settings), known=known_loras(library, lambda: [pack.lora_path()]))
     trusted(settings)                   # the certificates that `zirelia verify` trusts
 
 The user's certificate where the settings name one, else that of the home.
@@ -8,15 +8,16 @@ The user's certificate where the settings name one, else that of the home.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from zirelia.domain.lora import Lora
 from zirelia.domain.lora_card import LibraryCard
 from zirelia.errors import ConfigurationError
+from zirelia.files import sha256_of
 from zirelia.provenance.certificate import PUBLIC, Certificate, own_certificate, read_certificate
 from zirelia.provenance.manifest import LoraFacts
 from zirelia.provenance.signing import Signer
@@ -47,14 +48,19 @@ def trusted(settings: Settings) -> tuple[str, ...]:
     return tuple(_read(path) for path in (*named, *([own] if own.is_file() else [])))
 
 
-def known_loras(library: LoraLibrary, worn: Lora | None) -> Callable[[str], LoraFacts | None]:
-    """What the library's card says of a LoRA; for one that only lies in the pack, what its file says of itself."""
+def known_loras(library: LoraLibrary, worn: Callable[[], Iterable[Path | None]]) -> Callable[[str], LoraFacts | None]:
+    """What the library's card says of a LoRA; for one that only lies in a pack, what its file says of itself.
+
+    Args:
+        worn: the weights of the packs at work, asked when they are needed.
+    """
 
     def known(sha256: str) -> LoraFacts | None:
         for kept in library.all():
             if kept.card.sha256 == sha256:
                 return _of_card(kept.card)
-        return _of_file(worn) if worn is not None and worn.sha256 == sha256 else None
+        files = (path for path in worn() if path is not None and path.is_file())
+        return next((_of_file(path, sha256) for path in files if _hash(path) == sha256), None)
 
     return known
 
@@ -69,17 +75,27 @@ def _of_card(card: LibraryCard) -> LoraFacts:
     )
 
 
-def _of_file(lora: Lora) -> LoraFacts:
-    said = read_header(Path(lora.path)).metadata
+def _of_file(path: Path, sha256: str) -> LoraFacts:
+    said = read_header(path).metadata
     try:
         return LoraFacts(
             name=said.get("modelspec.title") or None,
-            sha256=lora.sha256,
-            base_model=said.get("zirelia.base_model") or lora.base_model,
+            sha256=sha256,
+            base_model=said.get("zirelia.base_model") or said.get("ss_base_model_version") or None,
             dataset_sha256=said.get("zirelia.dataset_sha256"),
         )
     except ValidationError:  # somebody else's file may say anything in these keys
-        return LoraFacts(sha256=lora.sha256, base_model=lora.base_model)
+        return LoraFacts(sha256=sha256)
+
+
+def _hash(path: Path) -> str:
+    state = path.stat()
+    return _hash_of(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _hash_of(path: Path, changed: int, size: int) -> str:  # noqa: ARG001 - a file that was changed is another one
+    return sha256_of(path)
 
 
 def _folder(settings: Settings) -> Path:
