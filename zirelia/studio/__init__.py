@@ -123,6 +123,9 @@ class Studio:
         """The accounts of that persona."""
         return self.channels
 
+    def _weights(self) -> tuple[Path | None, ...]:
+        return tuple(loaded.lora_path() for loaded in self._packs.values())
+
     @cached_property
     def signer(self) -> Signer:
         return sealing.signer(self.settings)
@@ -213,7 +216,7 @@ class Studio:
             images=images,
             panel=self.panel(subject.persona.kind if subject else self.persona().kind),
             channels=self.channels,
-            sealer=JpegSealer(self.signer, known=sealing.known_loras(making.library(self), subject.lora if subject else None)),
+            sealer=JpegSealer(self.signer, known=sealing.known_loras(making.library(self), self._weights)),
             agents={name: load_agent(name) for name in agent_names()},
             now=lambda: datetime.now(UTC),
             watcher=self.watcher,
