@@ -158,7 +158,15 @@ def test_an_unknown_unit_is_an_error() -> None:
 def test_the_whole_post_counts_and_what_is_unchecked_says_so(mira: Persona) -> None:
     draft = Draft(caption="x" * 110, hashtags=("one", "two", "three"), alt_text="y" * 61)
     remarks = {str(r.criterion): r for r in criticise(draft, mira, LIMITS)}
-    assert remarks["length"].score == 110 + len("\n\n#one #two #three")
+    assert remarks["length"].score == 110 + len("\n\n#one #two")
     failing = [name for name in ("hashtags", "alt_text", "disclosure") if remarks[name].outcome == "failed"]
     assert failing == ["hashtags", "alt_text", "disclosure"]
     assert [name for name in remarks if remarks[name].outcome == "not_checked"] == ["claims", "language", "voice"]
+
+
+def test_a_channel_that_takes_fewer_hashtags_than_another_leaves_some_out(mira: Persona) -> None:
+    narrow = ChannelLimits(channel="threads", caption=120, hashtags=1, alt_text=60)
+    draft = Draft(caption="x" * 90, hashtags=("one", "two"), alt_text="y")
+    remarks = {str(r.criterion): r.outcome for r in criticise(draft, mira, (*LIMITS, narrow), disclosure=MADE)}
+    assert (remarks["length"], remarks["hashtags"]) == ("passed", "passed")
+    assert "give at most 1 hashtags" in " ".join(instructions(criticise(draft, mira, (narrow,), disclosure=MADE)))

@@ -103,7 +103,9 @@ def _over(criterion: TextCriterion, told: str, score: float, threshold: float) -
 def _too_long(draft: Draft, limits: Sequence[ChannelLimits], disclosure: str | None) -> list[Remark]:
     found = []
     for limit in limits:
-        whole, own = length(draft.for_reader(disclosure), limit.counts), length(draft.caption, limit.counts)
+        # as `adapted` would leave it
+        taken = draft.model_copy(update={"hashtags": draft.hashtags[: limit.hashtags]})
+        whole, own = length(taken.for_reader(disclosure), limit.counts), length(draft.caption, limit.counts)
         if whole > limit.caption:
             most = limit.caption - (whole - own)
             told = f"write at most {max(most, 0)} {limit.counts}; the caption has {own} ({limit.channel})"
@@ -112,14 +114,12 @@ def _too_long(draft: Draft, limits: Sequence[ChannelLimits], disclosure: str | N
 
 
 def _too_many(draft: Draft, limits: Sequence[ChannelLimits]) -> list[Remark]:
-    count = len(draft.hashtags)
-    return [
-        _over(
-            _C.HASHTAGS, f"give at most {limit.hashtags} hashtags; there are {count} ({limit.channel})", count, limit.hashtags
-        )
-        for limit in limits
-        if count > limit.hashtags
-    ]
+    """Only what no channel takes: one that takes fewer than another leaves the last ones out."""
+    count, most = len(draft.hashtags), max(limits, key=lambda limit: limit.hashtags)
+    if count <= most.hashtags:
+        return []
+    told = f"give at most {most.hashtags} hashtags; there are {count} ({most.channel})"
+    return [_over(_C.HASHTAGS, told, count, most.hashtags)]
 
 
 def _alt_text(draft: Draft, limits: Sequence[ChannelLimits]) -> list[Remark]:

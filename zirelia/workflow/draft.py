@@ -191,6 +191,9 @@ def caption_limit(limits: Sequence[ChannelLimits], hashtags: Sequence[str], disc
     """What is left for the caption on the tightest channel, in that channel's unit, beside these hashtags and the disclosure
     line; never less than a draft must have.
     """
-    beside = Draft(caption=".", hashtags=tuple(hashtags), alt_text=".").for_reader(disclosure)
-    left = [one.caption - length(beside, one.counts) + length(".", one.counts) for one in limits]
-    return max(LEAST_CAPTION, min([*left, DEFAULT_CAPTION_LIMIT]))
+
+    def left(one: ChannelLimits) -> int:
+        beside = Draft(caption=".", hashtags=tuple(hashtags)[: one.hashtags], alt_text=".").for_reader(disclosure)
+        return one.caption - length(beside, one.counts) + length(".", one.counts)
+
+    return max(LEAST_CAPTION, min([*map(left, limits), DEFAULT_CAPTION_LIMIT]))
