@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Rehearse days of the daemon in minutes: the real way, into a throw-away home; writes a page with the feed.",
     ),
     "status": ("status:status", "Show whether the daemon is up, what comes next, and what needs a person."),
+    "connect": ("connect:connect", "Connect an account, so that a persona can post with it; or list what is connected."),
+    "disconnect": ("connect:disconnect", "Forget an account with its tokens."),
     "pause": ("up:pause", "Begin nothing and send nothing, for one persona or for all; what runs may end."),
     "resume": ("up:resume", "Take a pause away."),
     "replies": (
@@ -49,11 +51,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "results:results",
         "Show what became of the posts: which topics, scenes and hours do better, and how sure that is.",
     ),
+    "verify": ("verify:verify", "Say what a picture carries: its C2PA signature, who gave it, and its AI label."),
     "import": (
         "history:imports",
         "Bring in her own earlier posts: the planner does not repeat them, and her voice is measured by them.",
     ),
-    "verify": ("verify:verify", "Say what a picture carries: its C2PA signature, who gave it, and its AI label."),
     "dataset": ("dataset:dataset", "Make, check and caption the pictures that a face is learnt from."),
     "train": ("train:train", "Train a persona's LoRA from its dataset, go on with it, watch it, end it."),
     "lora": ("lora:lora", "Choose, list, show, import and export LoRAs."),

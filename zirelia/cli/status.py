@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zirelia.cli import terminal
+from zirelia.cli import connect, terminal
 from zirelia.domain.job import Job
 from zirelia.domain.post import PostState
 from zirelia.domain.value import printable
@@ -52,6 +52,12 @@ def _shape(studio: Studio) -> dict[str, Any]:
             for post, persona, state, since in store.stuck(now, studio.settings.engine.stuck_minutes)
         ],
         "given_up": [_job(job) for job in store.jobs(dead=True)],
+        "accounts": [
+            {"persona": one.persona, "channel": one.channel, "says": says, "colour": colour}
+            for one in store.connections()
+            for says, colour in [connect.line(one, now)]
+            if colour
+        ],
     }
 
 
@@ -93,6 +99,8 @@ def _lines(shape: dict[str, Any]) -> list[tuple[str, str, str]]:
     for job in shape["given_up"]:
         text = f"post {job['post']}, {job['kind']}: {job['problem']}; zirelia retry {job['post']}, or cancel {job['post']}"
         lines.append(("given up", text, "red"))
+    for one in shape["accounts"]:
+        lines.append(("account", f"{one['persona']} on {one['channel']} {one['says']}", one["colour"]))
     waits = sum(shape["posts"].get(state.value, 0) for state in NEEDS_A_PERSON)
     if waits:
         lines.append(("you", f"{waits} posts wait for you: zirelia queue", "cyan"))

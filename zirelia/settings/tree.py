@@ -228,6 +228,8 @@ class PriceSettings(Group):
     vision_out_usd: Dollars | None = Field(default=None, description="US dollars for a million tokens it writes")
     image_usd: Dollars | None = Field(default=None, description="US dollars for one hosted picture")
     edit_usd: Dollars | None = Field(default=None, description="US dollars for one hosted edit")
+    x_post_usd: Dollars = Field(default=0.015, description="US dollars for one post on X")
+    x_link_usd: Dollars = Field(default=0.2, description="US dollars for one post on X with a link")
     training_second_usd: Dollars | None = Field(default=None, description="US dollars for one second of a hosted training")
 
 
@@ -238,6 +240,34 @@ class ChannelSettings(Group):
     timeout_s: Seconds = Field(default=30.0, description="seconds to wait for one answer of a platform")
     daily_limit: int = Field(default=3, ge=1, le=1000, description="posts that the daemon sends to one account in 24 hours")
     min_gap_minutes: int = Field(default=30, ge=0, le=1440, description="minutes between two of them")
+    meta_version: str = Field(
+        default="v25.0", pattern=r"^v\d+\.\d+$", description="version of the interface of Instagram and Facebook"
+    )
+    threads_version: str = Field(default="v1.0", pattern=r"^v\d+\.\d+$", description="version of the interface of Threads")
+    instagram_url: Url | None = Field(default=None, description="another address in place of Instagram's (for tests)")
+    threads_url: Url | None = Field(default=None, description="another address in place of Threads' (for tests)")
+    facebook_url: Url | None = Field(default=None, description="another address in place of Facebook's (for tests)")
+    x_url: Url | None = Field(default=None, description="another address in place of X's (for tests)")
+
+
+class ConnectSettings(Group):
+    """Apps that you registered at the platforms, for `zirelia connect`. Bluesky and Mastodon need none."""
+
+    redirect_url: Url | None = Field(
+        default=None,
+        description="where a platform sends your browser back to, as it is registered there; empty: "
+        "http://127.0.0.1:8751/callback, and https://localhost:8751/callback for Instagram and Threads, which take only https",
+    )
+    instagram_app_id: str | None = Field(default=None, min_length=1, description="the Instagram app's id")
+    instagram_app_secret: SecretStr | None = Field(default=None, description="its secret")
+    threads_app_id: str | None = Field(default=None, min_length=1, description="the Threads app's id")
+    threads_app_secret: SecretStr | None = Field(default=None, description="its secret")
+    facebook_app_id: str | None = Field(default=None, min_length=1, description="the Facebook app's id")
+    facebook_app_secret: SecretStr | None = Field(default=None, description="its secret")
+    x_client_id: str | None = Field(default=None, min_length=1, description="the X app's OAuth 2 client id")
+    x_client_secret: SecretStr | None = Field(
+        default=None, description="its secret, where X's console calls it a confidential client"
+    )
 
 
 class ProvenanceSettings(Group):
@@ -360,6 +390,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL in place of the file in the home: postgresql://user:password@host/name"
     )
+    token_key: SecretStr | None = Field(
+        default=None, description="key that seals the stored tokens of accounts; empty: that of the system's keyring"
+    )
+    token_keys: SecretStr | None = Field(
+        default=None, description="older keys, with commas between: what they sealed is read, and sealed anew in time"
+    )
     openai: OpenAISettings = OpenAISettings()
     replicate: ReplicateSettings = ReplicateSettings()
     overrides: OverrideSettings = OverrideSettings()
@@ -374,6 +410,7 @@ class Settings(BaseSettings):
     prices: PriceSettings = PriceSettings()
     channels: ChannelSettings = ChannelSettings()
     hosting: HostingSettings = HostingSettings()
+    connect: ConnectSettings = ConnectSettings()
     provenance: ProvenanceSettings = ProvenanceSettings()
     engine: EngineSettings = EngineSettings()
     logs: LogSettings = LogSettings()

@@ -76,7 +76,9 @@ class Vault:
 
 def _key(text: str) -> bytes:
     try:
-        key = base64.b64decode(text.strip().encode("ascii", "replace"), altchars=b"-_", validate=True)
+        # as `openssl rand -base64 32` writes one, too
+        plain = text.strip().replace("+", "-").replace("/", "_").encode("ascii", "replace")
+        key = base64.b64decode(plain, altchars=b"-_", validate=True)
     except binascii.Error:
         key = b""
     if len(key) != _BYTES:

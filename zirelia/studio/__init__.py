@@ -26,12 +26,13 @@ from zirelia.provenance.sealer import JpegSealer
 from zirelia.settings import Choice, Settings, load_settings, resolve_backends
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
-from zirelia.studio import adapters, instruments, making, sealing
+from zirelia.studio import accounts, adapters, hosting, instruments, making, sealing
 from zirelia.workflow.kit import Kit, Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from zirelia.channels.containers import Host
     from zirelia.critic.panel import CriticPanel
     from zirelia.language.chat import LangChainChat
     from zirelia.ports import Channel, Chat, Embedder, ImageMaker, Watcher
@@ -119,9 +120,24 @@ class Studio:
         folder = FolderChannel(self.settings.outbox)
         return {folder.name: folder}
 
-    def channels_of(self, name: str) -> Mapping[str, Channel]:  # noqa: ARG002
-        """The accounts of that persona."""
-        return self.channels
+    @cached_property
+    def vault(self) -> accounts.KeptVault:
+        return accounts.KeptVault(self.settings)
+
+    @cached_property
+    def host(self) -> Host:
+        """Where Instagram and Threads fetch pictures from."""
+        return hosting.host_of(self.settings)
+
+    @cached_property
+    def _accounts(self) -> dict[str, accounts.Accounts]:
+        return {}
+
+    def channels_of(self, name: str) -> Mapping[str, Channel]:
+        """The accounts of that persona, as they are connected at the moment of asking."""
+        if name not in self._accounts:
+            self._accounts[name] = accounts.Accounts(self, name, self.channels)
+        return self._accounts[name]
 
     def _weights(self) -> tuple[Path | None, ...]:
         return tuple(loaded.lora_path() for loaded in self._packs.values())
@@ -215,7 +231,7 @@ class Studio:
             chat=self.chat,
             images=images,
             panel=self.panel(subject.persona.kind if subject else self.persona().kind),
-            channels=self.channels,
+            channels=self.channels_of(subject.persona.name if subject else self.persona().name),
             sealer=JpegSealer(self.signer, known=sealing.known_loras(making.library(self), self._weights)),
             agents={name: load_agent(name) for name in agent_names()},
             now=lambda: datetime.now(UTC),

@@ -21,7 +21,10 @@ from zirelia.engine.roster import Roster
 from zirelia.settings import Settings, load_settings
 from zirelia.store.sql import SqlStore
 from zirelia.studio import Studio, open_studio
+from zirelia.studio.accounts import keeper
+from zirelia.studio.hosting import sweep
 from zirelia.studio.roster import StudioRoster
+from zirelia.workflow.connections import Told, upkeep
 from zirelia.workflow.reply import listen
 from zirelia.workflow.results import measure_due
 
@@ -73,7 +76,12 @@ def run(roles: tuple[str, ...], *, device: str, serving: Serving | None = None) 
                 watcher=lambda post_id, persona: LogWatcher(log, post_id, persona),
                 device=device,
                 beside=beside,
-                chores={"measure": lambda: _measure(studio, log), "mentions": lambda: _listen(studio, roster, log)},
+                chores={
+                    "measure": lambda: _measure(studio, log),
+                    "mentions": lambda: _listen(studio, roster, log),
+                    "tokens": lambda: _tend(studio, notifier, log),
+                    "hosted": lambda: sweep(settings, datetime.now(UTC)),
+                },
             ) as node:
                 node.wait()
         finally:
@@ -93,6 +101,11 @@ def _end() -> None:
 def _measure(studio: Studio, log: Callable[..., None]) -> None:
     """What platforms count of the posts that are of an age to be looked at."""
     measure_due(studio.store, studio.channels_of, now=datetime.now(UTC), watcher=LogWatcher(log, 0, ""))
+
+
+def _tend(studio: Studio, tell: Told, log: Callable[..., None]) -> None:
+    """Renews tokens that nobody uses, and warns of those that end."""
+    upkeep(keeper(studio), tell=tell, note=lambda text: log("token not renewed", level="warning", problem=text))
 
 
 def _listen(studio: Studio, roster: StudioRoster, log: Callable[..., None]) -> None:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from zirelia.domain.connection import ConnectionState
 from zirelia.errors import ConfigurationError, ZireliaError
 from zirelia.ports import ChatRequest
 from zirelia.settings import is_installed
 from zirelia.studio import face_roles
+from zirelia.workflow.connections import how_to_fix
 
 if TYPE_CHECKING:
     from zirelia.ports import Chat
@@ -88,7 +90,7 @@ def examine(studio: Studio, *, call: bool, spend: bool = False) -> Iterator[Repo
         ("critic", "offline panel", "", "instruments that run on this machine", lambda: _critic(studio)),
         ("recogniser", *face_roles.eyes(studio), lambda: face_roles.see(studio)),
         ("store", "sqlite", str(studio.settings.home), "ZIRELIA_HOME", lambda: _store(studio)),
-        ("channel", "folder", str(studio.settings.outbox), "the persona's channels", lambda: _channel(studio)),
+        ("channel", "accounts", "", "the persona's channels", lambda: _channel(studio)),
     )
     for role, backend, model, why, probe in local:
         if call or role not in {"critic", "recogniser"}:
@@ -232,11 +234,20 @@ def _store(studio: Studio) -> str:
 
 
 def _channel(studio: Studio) -> str:
+    """Whether she may post where her pack says, as far as can be told without a call."""
     persona = studio.persona()
-    missing = [name for name in persona.channels if name not in studio.channels]
+    channels = studio.channels_of(persona.name)
+    missing = [name for name in persona.channels if name not in channels]
     if missing:
         raise ConfigurationError(
             f"{persona.name} posts on {', '.join(missing)}, which is not set up",
-            hint=f"available: {', '.join(studio.channels)}; change 'channels' in the persona pack",
+            hint=f"zirelia connect {missing[0]} --persona {persona.name}; or change 'channels' in the persona pack",
         )
-    return ", ".join(channel.facts().model for channel in studio.channels.values())
+    lost = [one for one in studio.store.connections(persona.name) if one.state is ConnectionState.NEEDS_PERSON]
+    if lost:
+        raise ConfigurationError(
+            "; ".join(f"{one.channel} needs a person: {one.problem}" for one in lost), hint=how_to_fix(lost[0])
+        )
+    if len(channels) > 1:
+        studio.vault.check()
+    return ", ".join(f"{name} {facts.model}" for name, facts in ((name, one.facts()) for name, one in channels.items()))

@@ -97,7 +97,8 @@ def _channels(kit: Kit, subject: Subject) -> dict[str, Channel]:
     if missing:
         raise ConfigurationError(
             f"{subject.persona.name} posts on {', '.join(missing)}, which is not set up",
-            hint=f"available: {', '.join(kit.channels) or 'none'}; change 'channels' in the persona pack",
+            hint=f"zirelia connect {missing[0]} --persona {subject.persona.name}; or change 'channels' in the persona pack, "
+            f"available: {', '.join(kit.channels) or 'none'}",
         )
     return {name: kit.channels[name] for name in subject.persona.channels}
 
