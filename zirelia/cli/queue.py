@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from zirelia.cli import terminal
-from zirelia.domain.post import IN_QUEUE, PostState
-from zirelia.studio import open_studio
+from zirelia.domain.post import IN_QUEUE, Post, PostState
+from zirelia.domain.value import printable
+from zirelia.errors import ZireliaError
+from zirelia.studio import Studio, open_studio
 
 
 @click.command()
@@ -37,17 +41,59 @@ def show(post_id: int, open_picture: bool, as_json: bool) -> None:
     with open_studio() as studio:
         post = studio.store.get_post(post_id)
         ledger = studio.store.ledger(post_id=post_id)
+        texts = _texts(studio, post)
         events, publications = studio.store.events(post_id), studio.store.publications(post_id)
         if as_json:
             shape = terminal.post_shape(post, studio.media.path)
             shape["events"] = [event.model_dump(mode="json") for event in events]
             shape["decisions"] = [decision.model_dump(mode="json") for decision in studio.store.decisions(post_id)]
             shape["publications"] = [publication.model_dump(mode="json") for publication in publications]
+            shape["texts"] = texts
             shape["ledger"] = [row.model_dump(mode="json") for row in ledger]
             terminal.print_json(shape)
         else:
             terminal.card(post, ledger, studio.media.path)
+            for text in texts:
+                _say(text)
             terminal.history(events, publications)
         attempt = post.chosen_attempt
         if open_picture and attempt:
             click.launch(str(studio.media.path(attempt.image)))
+
+
+def _texts(studio: Studio, post: Post) -> list[dict[str, Any]]:
+    """The text as each of her channels takes it, with what it leaves out; or why it cannot be said."""
+    from zirelia.workflow.connections import reconnect
+    from zirelia.workflow.publish import text_for
+
+    if post.draft is None or post.state is PostState.REJECTED:
+        return []
+    try:
+        persona = studio.persona(post.persona)
+    except ZireliaError:
+        return []  # a post may outlive its pack
+    channels, shown = studio.channels_of(post.persona), []
+    for name in persona.channels:
+        one: dict[str, Any] = {"channel": name}
+        if name not in channels:
+            shown.append(one | {"problem": f"not connected: {reconnect(persona.name, name)}"})
+            continue
+        try:
+            text, _ = text_for(persona, post, channels[name])
+        except ZireliaError as error:
+            shown.append(one | {"problem": error.message})
+            continue
+        shown.append(one | {"caption": text.caption, "alt_text": text.alt_text, "left_out": list(text.left_out)})
+    return shown
+
+
+def _say(text: dict[str, Any]) -> None:
+    heading = click.style(f"  {text['channel']}:", bold=True)
+    if "problem" in text:
+        click.echo(f"{heading} {click.style(printable(text['problem']), fg='yellow')}")
+        return
+    click.echo(heading)
+    for line in printable(text["caption"]).splitlines():
+        click.echo(f"    {line}")
+    if text["left_out"]:
+        click.secho(f"    left out: {printable('; '.join(text['left_out']))}", fg="yellow")

@@ -15,8 +15,9 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from zirelia.definitions.disclosure import line_for
-from zirelia.domain.adapted import adapted
+from zirelia.domain.adapted import Adapted, adapted
 from zirelia.domain.ledger import LedgerState
+from zirelia.domain.persona import Persona
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.publication import DAY, AccountLimits, Publication, PublicationState, Receipt, earliest, publication_id
 from zirelia.errors import BudgetExceeded, ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
@@ -103,16 +104,26 @@ def _channels(kit: Kit, subject: Subject) -> dict[str, Channel]:
     return {name: kit.channels[name] for name in subject.persona.channels}
 
 
-def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
-    """Everything that will be sent, or an error before anything is sent."""
-    attempt, draft = post.chosen_attempt, post.draft
-    if attempt is None or draft is None:
-        raise IllegalTransition(f"post {post.id} has no text or no chosen picture to publish")
+def text_for(persona: Persona, post: Post, channel: Channel) -> tuple[Adapted, str | None]:
+    """What would stand there, and its disclosure line. Raises ConfigurationError when the channel cannot take it,
+    IllegalTransition for a post without a text.
+    """
+    if post.draft is None:
+        raise IllegalTransition(f"post {post.id} has no text")
     limits = channel.capabilities()
     # a line that the post lacks, because its persona opted out, comes back where no platform says it
-    line = line_for(subject.persona, post.disclosure, ai_label=limits.ai_label)
+    line = line_for(persona, post.disclosure, ai_label=limits.ai_label)
+    return adapted(post.draft, line, channel_limits(channel.name, limits)), line
+
+
+def _plan(kit: Kit, subject: Subject, post: Post, channel: Channel) -> Plan:
+    """Everything that will be sent, or an error before anything is sent."""
+    attempt = post.chosen_attempt
+    if attempt is None or post.draft is None:
+        raise IllegalTransition(f"post {post.id} has no text or no chosen picture to publish")
+    limits = channel.capabilities()
+    text, line = text_for(subject.persona, post, channel)
     post = post.model_copy(update={"disclosure": line})
-    text = adapted(draft, post.disclosure, channel_limits(channel.name, limits))
     image = kit.sealer.seal(kit.media.read(attempt.image), post=post, persona=subject.persona, limits=limits)
     return Plan(
         publication_id=publication_id(post.id, channel.name),
