@@ -23,13 +23,13 @@ from zirelia.channels.meta_oauth import desk_of
 from zirelia.channels.oauth import App
 from zirelia.channels.x_oauth import XDesk
 from zirelia.domain.connection import Connection, ConnectionState, Grant, Secrets, new_id
-from zirelia.errors import ConfigurationError, OfflineViolation, ProviderError, TokenRefused
+from zirelia.errors import ConfigurationError, Conflict, OfflineViolation, ProviderError, TokenRefused
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.store.vault import Vault, new_key
 from zirelia.testing.meta_tokens import MetaServer
 from zirelia.testing.x_tokens import XAccountServer
-from zirelia.workflow.connections import Keeper, lock_name, refused, seal, upkeep, usable
+from zirelia.workflow.connections import Keeper, held, lock_name, refused, seal, upkeep, usable
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -284,6 +284,28 @@ def test_while_another_holds_the_lock_a_token_that_holds_is_used_in_the_end(stag
             usable(stage.keeper(store), "mira", stage.channel)
     assert error.value.retryable
     assert sum(stage.slept) == 80
+
+
+@both
+def test_who_connects_anew_waits_for_a_renewal_that_is_under_way(stage, store):
+    slept = []
+    with contextlib.ExitStack() as other:
+        other.enter_context(store.lock(lock_name("mira", stage.channel)))
+
+        def sleep(seconds):
+            slept.append(seconds)
+            if len(slept) == 3:
+                other.close()
+
+        with held(store, "mira", stage.channel, sleep=sleep):
+            assert len(slept) == 3
+    with (
+        store.lock(lock_name("mira", stage.channel)),
+        pytest.raises(Conflict),
+        held(store, "mira", stage.channel, sleep=slept.append),
+    ):
+        pass
+    assert sum(slept) > 40
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing_extensions import override
 from zirelia.channels.oauth import App
 from zirelia.channels.wire import Line
 from zirelia.domain.connection import Connection, Grant, Secrets
-from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, StoreError, TokenRefused
+from zirelia.errors import ConfigurationError, Conflict, NotFound, ProviderError, ProviderRefused, StoreError, TokenRefused
 from zirelia.settings.tree import Settings
 from zirelia.store.vault import SETTING, Vault
 from zirelia.workflow.connections import Keeper, refused, usable
@@ -83,7 +83,7 @@ class _Token:
     def __call__(self) -> str:
         try:
             self._used, secrets = usable(self._keeper, self._used.persona, self._used.channel)
-        except StoreError as error:
+        except (StoreError, Conflict, NotFound) as error:
             # for a channel: nothing was sent
             raise ProviderError(
                 f"the token cannot be read: {error.message}", provider=self._used.channel, retryable=True
@@ -93,7 +93,7 @@ class _Token:
     def refused(self) -> bool:
         try:
             return refused(self._keeper, self._used)
-        except StoreError:
+        except (StoreError, NotFound):
             return True  # it is refused again the next time, and noted then
 
 

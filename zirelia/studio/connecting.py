@@ -25,7 +25,7 @@ from zirelia.files import write_atomically
 from zirelia.settings.tree import Settings
 from zirelia.store.vault import SETTING, new_key
 from zirelia.studio.accounts import KEYRING, kept_key, line
-from zirelia.workflow.connections import lock_name, seal
+from zirelia.workflow.connections import held, seal
 
 if TYPE_CHECKING:
     from zirelia.channels.mastodon_oauth import App, Visit
@@ -73,7 +73,7 @@ def keep_key() -> bool:
 
 
 def store(studio: Studio, persona: str, channel: str, account: Account) -> Connection:
-    """Stores it, in place of what was there. Raises Conflict while the older one is being renewed, ConfigurationError."""
+    """Stores it, in place of what was there. Waits while the older one is being renewed. Raises ConfigurationError."""
     now, grant = datetime.now(UTC), account.found.grant
     connection = Connection(
         persona=persona,
@@ -88,14 +88,14 @@ def store(studio: Studio, persona: str, channel: str, account: Account) -> Conne
         renewable=grant.renewable,
     )
     sealed = seal(studio.vault, connection, grant.secrets)
-    with studio.store.lock(lock_name(persona, channel)):
+    with held(studio.store, persona, channel):
         studio.store.add_connection(connection, sealed)
     return connection
 
 
 def forget(studio: Studio, persona: str, channel: str) -> bool:
-    """Drops it with its secrets; whether there was one. Raises Conflict while it is being renewed."""
-    with studio.store.lock(lock_name(persona, channel)):
+    """Drops it with its secrets; whether there was one."""
+    with held(studio.store, persona, channel):
         return studio.store.drop_connection(persona, channel)
 
 

@@ -12,8 +12,8 @@ what the platform itself refuses needs a person. Knows no platform and no cipher
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -76,6 +76,21 @@ def seal(vault: Vault, connection: Connection, secrets: Secrets) -> bytes:
 def lock_name(persona: str, channel: str) -> str:
     """Who writes a connection holds this lock."""
     return f"token-{persona}-{channel}"
+
+
+@contextmanager
+def held(store: Connections, persona: str, channel: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """The lock, waited for: a renewal that is under way ends within the time that a platform has. Raises Conflict after it."""
+    with ExitStack() as stack:
+        for left in reversed(range(round(PATIENCE_SECONDS / LOOK_SECONDS))):
+            try:
+                stack.enter_context(store.lock(lock_name(persona, channel)))
+                break
+            except Conflict:
+                if not left:
+                    raise
+                sleep(LOOK_SECONDS)
+        yield
 
 
 def usable(keeper: Keeper, persona: str, channel: str) -> tuple[Connection, Secrets]:
