@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -96,7 +97,7 @@ def test_an_older_key_still_opens_and_the_present_one_seals():
     assert new not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "hunter2", "A" * 43, "é" * 44, new_key()[:-4]])
+@pytest.mark.parametrize("text", ["", "hunter2", "A" * 43, "é" * 44, base64.urlsafe_b64encode(bytes(range(29))).decode()])
 def test_what_is_no_key_is_not_repeated(text):
     with pytest.raises(ConfigurationError, match="no key of 32 bytes") as error:
         Vault([text])
