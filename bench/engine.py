@@ -358,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.add_subparsers(required=True)
     one = asked.add_parser("slots", help="cost of a slot beside 100, 1,000 and 10,000 personas")
     one.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    one.add_argument("--rounds", type=int, default=6, help="rounds of each size; one more warms up")
+    one.add_argument("--rounds", type=int, default=4, help="rounds of each size; one more warms up")
     one.add_argument("--sample", type=int, default=100, help="slots a round")
     one.add_argument("--delays", type=int, default=60, help="slots of which the time to their start is taken")
     one.set_defaults(run=slots)

@@ -171,7 +171,10 @@ class Side:
 
     def next_opening(self, count: int) -> None:
         """Moves the time to where so many slots are due."""
-        self.time = self.store.planned(limit=count)[-1].opens
+        found = self.store.planned(limit=count)
+        if len(found) < count:
+            raise SystemExit(f"{self.count} personas have {len(found)} slots left: fewer --rounds, or a smaller --sample")
+        self.time = found[-1].opens
 
     def finish(self, clock: Clock) -> None:
         """Until everything that was opened is published."""
