@@ -29,7 +29,7 @@ from zirelia.studio.connecting import Account, store
 from zirelia.testing.pds_server import PdsServer, packages
 
 EMULATED = ("instagram", "threads", "facebook", "mastodon", "x")
-BUCKET = "mira-pictures"
+BUCKET, BUCKET_SECRET = "mira-pictures", "planted-bucket-secret-5d1f"
 BLUESKY = packages() is not None
 NAMES = ("folder", *EMULATED, *(("bluesky",) if BLUESKY else ()))
 
@@ -86,7 +86,7 @@ def world(env, write_env, home, tmp_path, zirelia):
             "ZIRELIA_HOSTING_ENDPOINT": s3,
             "ZIRELIA_HOSTING_BUCKET": BUCKET,
             "ZIRELIA_HOSTING_ACCESS_KEY": "access",
-            "ZIRELIA_HOSTING_SECRET_KEY": "secret",
+            "ZIRELIA_HOSTING_SECRET_KEY": BUCKET_SECRET,
         }
         names |= {f"ZIRELIA_CHANNELS_{n.upper()}_URL": stages[n].server.url for n in ("instagram", "threads", "facebook", "x")}
         write_env(env | names)
@@ -120,8 +120,24 @@ def test_one_command_publishes_everywhere_once(world, zirelia, home):
     assert stages["x"].server.published[0]["ai"] is True
     assert stages["instagram"].server.published[0]["ai"] is True
     _read_by_others(stages["mastodon"].server, bluesky, caption)
+    _nothing_secret(
+        stages, bluesky, home, [zirelia(*one.split()) for one in ("status", "show 1", "doctor", "results", "costs")]
+    )
     verified = zirelia("verify", home / "home" / "outbox" / "pub-1-folder.jpg", "--json")
     assert verified.code == 0, verified
+
+
+def _nothing_secret(stages, bluesky, home, said):
+    """Not in what commands say, not in a file of the home: pictures, receipts, cards, database, logs."""
+    secrets = [stage.server.token for stage in stages.values()] + [BUCKET_SECRET]
+    secrets += [bluesky[1].access, bluesky[1].refresh] if bluesky else []
+    secrets += re.findall(r"ZIRELIA_TOKEN_KEY=(\S+)", (home / ".env").read_text())
+    files = [path for path in (home / "home").rglob("*") if path.is_file()]
+    assert {".jpg", ".json", ".db"} <= {path.suffix for path in files}
+    for secret in secrets:
+        assert len(secret) > 8
+        assert not [path.name for path in files if secret.encode() in path.read_bytes()]
+        assert not [one for one in said if secret in one.out + one.err]
 
 
 def _read_by_others(mastodon, bluesky, caption):
