@@ -63,7 +63,7 @@ pds: $(VENV)/.dev  ## the real Bluesky server from npm (minutes, once), and the 
 	$(call say,the Bluesky server)
 	@VENV='$(VENV)' scripts/pds
 	$(call say,pytest)
-	@ZIRELIA_TEST_PDS=1 $(BIN)/python -m pytest tests/channels/test_bluesky.py tests/channels/test_contract.py -k bluesky $(PYTEST_ARGS)
+	@ZIRELIA_TEST_PDS=1 $(BIN)/python -m pytest tests/channels/test_bluesky.py tests/channels/test_contract.py tests/end_to_end/test_everywhere.py -k "bluesky or everywhere" $(PYTEST_ARGS)
 
 check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
 
