@@ -6,7 +6,9 @@ A test that needs the time takes `now` (and `later`); nothing in a test reads th
 from __future__ import annotations
 
 import itertools
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +55,24 @@ settings.register_profile(
     "ci", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Puts the process's logging back as it was: a handler that a test leaves behind writes to a stream that is closed."""
+    import structlog
+
+    from zirelia.engine.logs import QUIET
+
+    loggers = [logging.getLogger(), *map(logging.getLogger, QUIET)]
+    before = [(one, one.handlers, one.level, one.propagate) for one in loggers]
+    hook = threading.excepthook
+    yield
+    logging.captureWarnings(False)
+    threading.excepthook = hook
+    structlog.reset_defaults()
+    for one, handlers, level, propagate in before:
+        one.handlers, one.level, one.propagate = handlers, level, propagate
 
 
 @pytest.fixture(scope="session")

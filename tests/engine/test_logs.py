@@ -36,11 +36,8 @@ class Written(io.TextIOWrapper):
 
 
 @pytest.fixture
-def logs(monkeypatch):
-    """Sets the process's logging up as asked and gives what is written; puts everything back."""
-    root, quiet = logging.getLogger(), [logging.getLogger(name) for name in ("dbos", "uvicorn", "httpx", "apscheduler")]
-    before = [(one, one.handlers, one.level, one.propagate) for one in (root, *quiet)]
-    hook = threading.excepthook
+def logs(monkeypatch, own_logging):
+    """Sets the process's logging up as asked and gives what is written."""
 
     def set_up(form="json", level="INFO", encoding="utf-8") -> Written:
         written = Written(encoding)
@@ -49,12 +46,7 @@ def logs(monkeypatch):
         configure_logs(Settings(logs=LogSettings(format=form), log_level=level, openai=key))
         return written
 
-    yield set_up
-    logging.captureWarnings(False)
-    threading.excepthook = hook
-    structlog.reset_defaults()
-    for one, handlers, its_level, propagate in before:
-        one.handlers, one.level, one.propagate = handlers, its_level, propagate
+    return set_up
 
 
 def test_an_event_is_one_json_object_with_its_time_and_level(logs):

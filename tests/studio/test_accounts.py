@@ -234,7 +234,9 @@ def test_a_key_may_lie_in_the_systems_keyring(open_home, x, meta):
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_planted_secrets_are_in_no_log_message_repr_or_dump(backend, request, open_home, home, x, meta, tmp_path, capfd):
+def test_planted_secrets_are_in_no_log_message_repr_or_dump(
+    backend, request, open_home, home, x, meta, tmp_path, capfd, own_logging
+):
     url = request.getfixturevalue("postgres_url") if backend == "postgresql" else None
     told = []
     with open_home(ZIRELIA_LOG_LEVEL="DEBUG", ZIRELIA_DATABASE_URL=url) as studio:

@@ -23,7 +23,7 @@ import structlog
 from zirelia.engine.masking import Masking
 from zirelia.settings import Settings
 
-_QUIET = ("dbos", "apscheduler", "httpx", "httpcore", "uvicorn", "sqlalchemy", "alembic", "PIL", "urllib3")
+QUIET = ("dbos", "apscheduler", "httpx", "httpcore", "uvicorn", "sqlalchemy", "alembic", "PIL", "urllib3")
 _INSIDE = ("_record", "_from_structlog")
 _FIRST = ("time", "level", "event")
 _MANY_LINES = ("exception", "stack", "stack_info")
@@ -78,7 +78,7 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    for name in _QUIET:
+    for name in QUIET:
         quiet = logging.getLogger(name)
         quiet.setLevel(max(logging.WARNING, root.level))
         # a handler of its own: a package that finds none when it is loaded makes one, past this door
