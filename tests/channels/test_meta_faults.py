@@ -22,7 +22,7 @@ accounts, presses = beside("meta_accounts"), beside("press")
 P = PublicationState
 IMPATIENT = 0.3
 LATE = 0.9
-MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "60"))
+MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "30"))
 """Publications of the long test; read here, because tests see no setting of the shell."""
 
 

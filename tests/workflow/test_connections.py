@@ -275,7 +275,8 @@ def test_of_many_threads_one_asks_the_platform(stage, store):
 
 
 @both
-def test_while_another_holds_the_lock_a_token_that_holds_is_used_in_the_end(stage, store):
+def test_while_another_holds_the_lock_a_token_that_holds_is_used_in_the_end(stage, store, monkeypatch):
+    monkeypatch.setattr("zirelia.workflow.connections.LOOK_SECONDS", 4.0)
     _, secrets = stage.connect(store, ago=stage.aged)
     with store.lock(lock_name("mira", stage.channel)):
         assert usable(stage.keeper(store), "mira", stage.channel)[1] == secrets
