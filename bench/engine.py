@@ -50,6 +50,9 @@ START_SECONDS = 3.0
 SETTLED_SECONDS = 65.0
 """DBOS looks for schedules more often in its first minute."""
 
+SECONDS_A_SLOT = 3.0
+"""Between two slots whose delay is taken: faster than that they would wait for each other's work."""
+
 _QUICK_POLL = 0.05
 _TICK_BYTES = os.sysconf("SC_CLK_TCK")
 
@@ -217,8 +220,8 @@ def _delays(side: Side, count: int) -> list[float]:
         watcher=watcher,
     )
     with node:
-        opens = _opened_soon(side, [5.0 + draw.uniform(0, count / 2) for _ in range(count)])
-        end = time.monotonic() + count / 2 + 60
+        opens = _opened_soon(side, [5.0 + draw.uniform(0, SECONDS_A_SLOT * count) for _ in range(count)])
+        end = time.monotonic() + SECONDS_A_SLOT * count + 60
         while len(began) < count and time.monotonic() < end:
             side.time = datetime.now(UTC)
             time.sleep(_QUICK_POLL)
@@ -362,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     one.add_argument("--rounds", type=int, default=4, help="rounds of each size; one more warms up")
     one.add_argument("--sample", type=int, default=100, help="slots a round")
-    one.add_argument("--delays", type=int, default=60, help="slots of which the time to their start is taken")
+    one.add_argument("--delays", type=int, default=20, help="slots of which the time to their start is taken")
     one.set_defaults(run=slots)
     one = asked.add_parser("idle", help="CPU of a process with nothing to do")
     one.add_argument("--seconds", type=float, default=30.0)
