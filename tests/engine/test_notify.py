@@ -176,7 +176,9 @@ def test_nobody_waits_for_a_way_that_hangs(open_notifier, hook):
     clock[0] += 10.0
     tell("dead", "last")
     tell.close(PATIENCE)
-    assert (hook.got[-1]["message"], hook.got[-1]["left_out"] > 150) == ("last", True)
+    assert hook.got[-1]["message"] == "last"
+    # each that was left out is told of once, by whichever message found room after it
+    assert sum(one["left_out"] for one in hook.got) == 301 - len(hook.got) > 150
 
 
 @pytest.mark.parametrize(
