@@ -22,7 +22,7 @@ accounts, presses = beside("meta_accounts"), beside("press")
 P = PublicationState
 IMPATIENT = 0.3
 LATE = 0.9
-MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "30"))
+MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "60"))
 """Publications of the long test; read here, because tests see no setting of the shell."""
 
 
@@ -213,5 +213,4 @@ def test_hundreds_of_faulted_publications(press):
                 assert there <= 1, (name, number, there)
                 assert there == 1 or publication.state is P.UNKNOWN, (name, number, publication)
                 press.clock.passes(7200)
-    # the others are unknown, each with its reason: what a platform shows neither way is a person's to look at
-    assert ended[P.PUBLISHED] >= 0.98 * sum(ended.values())
+    assert ended[P.PUBLISHED] == sum(ended.values())

@@ -53,9 +53,6 @@ PLAN = POCKET.model_copy(
         "sample_every": DRAWN, "sample_steps": 1,
     }
 )  # fmt: skip
-LONG = os.environ.get("ZIRELIA_TEST_KILLS") == "all"
-"""More places to die at, for a run that has the time; read here, because tests see no setting of the shell."""
-
 LONGEST = 120.0
 """Seconds after which a command that does not end fails the test."""
 
@@ -263,7 +260,7 @@ def test_a_studio_killed_again_and_again_ends_the_same(homes: tuple[Home, Home],
     assert command_line(torn, TRAIN).wait(LONGEST) == 0, torn.log()
     assert files(torn.lora.parent) == before, "a finished training is answered from its folder"
     sys.stdout.write(f"kills {dict(kills)}; {len(taken) + len(last.steps)} steps for {STEPS}, {torn.provider.paid} paid\n")
-    assert kills.total() >= (10 if LONG else 8)
+    assert kills.total() >= 10
     assert {"create", "file", "examining", "encoding", "training", "saving"} <= (+kills).keys()
 
 
@@ -282,8 +279,6 @@ def undisturbed_build(commands: Commands, home: Home) -> float:
 def killed_builds(commands: Commands, home: Home, chance: random.Random, examining: float, kills: Counter[str]) -> None:
     """Kills while pictures are ordered, made and fetched, then while they are examined and the dataset is written."""
     places = [("list", False), ("create", False), ("create", True), ("get", True), ("file", False), ("file", True)]
-    if not LONG:
-        places = [("create", False), ("get", True), ("file", True)]
     chance.shuffle(places)
     process = command_line(home, BUILD)
     home.provider.kill_at("create", chance.randint(1, 3), process.kill, after=True)
@@ -296,8 +291,7 @@ def killed_builds(commands: Commands, home: Home, chance: random.Random, examini
         kills[place] += 1
         DatasetFiles(home.dataset).candidates()  # readable at any moment
     written = home.dataset / "metadata.jsonl"
-    late = [("examining", examining)] if LONG else []
-    for stage, within in (("examining", 0.5 * examining), *late, ("finishing", 0.2)):
+    for stage, within in (("examining", 0.5 * examining), ("examining", examining), ("finishing", 0.2)):
         turn, looks = commands.begin(home, BUILD), curated(home)
         turn.until(lambda seen=looks, last=stage == "finishing": written.is_file() or (not last and curated(home) > seen))
         turn.wait(chance.uniform(0, within))
@@ -355,15 +349,12 @@ def killed_trainings(commands: Commands, home: Home, chance: random.Random, whol
         ("encoding", lambda turn: True, encoding),
         ("training", lambda turn: len(turn.steps) >= early, step),
         ("saving", lambda turn: turn.said("saving"), saving),
+        ("training", lambda turn: len(turn.steps) >= 2, step),
         ("drawing", lambda turn: turn.said("saved", DRAWN), drawing),
+        ("saving", lambda turn: turn.said("saving"), saving),
         ("training", lambda turn: len(turn.steps) >= late, step),
         ("writing", lambda turn: turn.said("saved", STEPS), writing),
     ]
-    if LONG:
-        moments[3:3] = [
-            ("training", lambda turn: len(turn.steps) >= 2, step),
-            ("saving", lambda turn: turn.said("saving"), saving),
-        ]
     taken: list[int] = []
     for stage, come, within in moments:
         covered, turn = home.snapshot(), commands.begin(home, TRAIN)
