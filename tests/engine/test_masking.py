@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from zirelia.engine.masking import LONGEST, MASK, Masking
 from zirelia.settings import Settings
 from zirelia.settings.tree import NotifySettings, OpenAISettings, ReplicateSettings
+from zirelia.store.vault import new_key
 
 KEY, TOKEN, PASSWORD = "kq9-Zx_71vPw", "aB3dE5gH7", "p@ss/w ö\"rd\\'%"
 WEBHOOK = "https://hooks.example/services/T0AAA/B0BBB/c1c2c3c4"
@@ -145,6 +146,20 @@ def test_no_text_takes_long(mask, part):
     began = time.process_time()
     mask.text(part * (LONGEST // len(part)))
     assert time.process_time() - began < 2.0
+
+
+@pytest.mark.parametrize("between", [",", ", ", " ,\t"])
+def test_each_of_several_keys_is_a_secret(between):
+    older, oldest, others = new_key(), new_key(), ("gateway-1-abcdefgh", "gateway-2-abcdefgh")
+    mask = Masking(
+        Settings(
+            token_keys=SecretStr(f"{older}{between}{oldest}{between}odd-1"),
+            passed_on={"GATEWAY_KEYS": SecretStr(between.join(others)), "LANGUAGES": SecretStr("english,german")},
+        )
+    )
+    for secret in (older, oldest, "odd-1", *others):
+        assert mask.text(f"sealed with {secret}.") == f"sealed with {MASK}."
+    assert mask.text("english and german") == "english and german"
 
 
 def test_the_password_that_libpq_reads_by_itself(monkeypatch):

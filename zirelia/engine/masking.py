@@ -102,11 +102,20 @@ def _secrets(settings: Settings) -> Iterator[str]:
     for name in Settings.model_fields:
         if name != "passed_on":
             yield from _found(getattr(settings, name))
+    if settings.token_keys is not None:
+        yield from _each(settings.token_keys.get_secret_value())
     for name, secret in settings.passed_on.items():
         said = secret.get_secret_value()
         # .env holds harmless names of other programs too, whose values are words such as `true`
         if _SECRET_NAME.search(name) or (len(said) >= _LONG and not re.search(r"\s", said)):
             yield said
+        # and several keys in one value; of a list of harmless words none is so long
+        yield from (one for one in _each(said) if len(one) >= _LONG and not re.search(r"\s", one))
+
+
+def _each(several: str) -> Iterator[str]:
+    """The single secrets of a setting that holds several, with commas or semicolons between."""
+    yield from (one.strip() for one in re.split("[,;]", several))
 
 
 def _found(value: object) -> Iterator[str]:
