@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from zirelia.channels.meta import Graph, graph_of, identity, moment
 from zirelia.channels.own import Seen, earliest, found_among
 from zirelia.channels.sealed import check, made_from
+from zirelia.channels.tries import Steps, looks
 from zirelia.channels.wire import Line, Unclear
 from zirelia.domain.publication import Receipt
 from zirelia.errors import ProviderError, ProviderRefused, RateLimited
@@ -28,8 +29,7 @@ from zirelia.ports import BackendFacts, Capabilities, Measured, Plan, Sending, U
 Host = Callable[[bytes, str], AbstractContextManager[str]]
 """(data, media type) → an address that anybody can fetch it from, within the block."""
 
-_POLLS = (1.0, 2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0)
-"""Seconds between looks at a container; all together about a minute and a half."""
+_STEPS = Steps(first="container", last="media")
 _DEAD = frozenset({"ERROR", "EXPIRED"})
 _PUBLISHED = "PUBLISHED"
 
@@ -46,23 +46,6 @@ class Dialect:
     quota: str
     status: str
     text: str
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What an earlier try left, as `Sending.created` keeps it: "container:ID:HASH", or "media:ID" once it is out."""
-
-    container: str | None = None
-    source: str | None = None
-    media: str | None = None
-
-    @classmethod
-    def read(cls, created: str | None) -> _Made:
-        kind, _, rest = (created or "").partition(":")
-        if kind == "container":
-            container, _, source = rest.partition(":")
-            return cls(container=container or None, source=source or None)
-        return cls(media=rest or None) if kind == "media" else cls()
 
 
 class ContainerChannel(ABC):
@@ -103,17 +86,17 @@ class ContainerChannel(ABC):
 
     def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:
         check(plan, self.capabilities(), provider=self.name)
-        made = _Made.read(sending.created)
+        left = _STEPS.read(sending.created)
         with self._opened() as graph:
-            if made.media is not None:
-                return self._proven(graph, made.media)
+            if left.out is not None:
+                return self._proven(graph, left.out)
             self._check_quota(graph)
-            container = made.container
+            container = left.made
             if container is not None:
                 status = self._status(graph, container)
                 if status == _PUBLISHED:
                     return self._what_was_published(graph, plan, sending, container)
-                if status in _DEAD or made.source != made_from(plan):
+                if status in _DEAD or left.source != made_from(plan):
                     container = None
             if container is None:
                 container = self._contained(graph, plan, sending)
@@ -122,20 +105,20 @@ class ContainerChannel(ABC):
             return self._published(graph, plan, sending, container)
 
     def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:
-        made = _Made.read(sending.created)
+        left = _STEPS.read(sending.created)
         with self._opened() as graph:
-            if made.media is not None:
-                return self._receipt(graph, made.media)
+            if left.out is not None:
+                return self._receipt(graph, left.out)
             status = None
-            if made.container is not None:
+            if left.made is not None:
                 try:
-                    status = self._status(graph, made.container)
+                    status = self._status(graph, left.made)
                 except ProviderRefused:  # the platform forgets containers after a day; what it shows decides then
                     graph.get(self._account, fields="id")  # unless it refuses everything
             found = self._shown(graph, plan, sending)
             if found is None and status == _PUBLISHED:
                 raise ProviderError(
-                    f"container {made.container} was published, but nothing with this text is shown", provider=self.name
+                    f"container {left.made} was published, but nothing with this text is shown", provider=self.name
                 )
             return found
 
@@ -158,13 +141,13 @@ class ContainerChannel(ABC):
         with self._host(plan.image, plan.media_type) as url:
             made = graph.post(f"{self._account}/{self.dialect.make}", self._form(plan, url))
             container = identity(made, self.name)
-            sending.keep(f"container:{container}:{made_from(plan)}")
+            sending.keep(_STEPS.made(container, source=made_from(plan)))
             self._wait(graph, container)  # the platform may fetch the picture until then
         return container
 
     def _wait(self, graph: Graph, container: str) -> None:
         """Until the container is ready. Raises ProviderError; one that is merely slow is taken up by the next try."""
-        for pause in (*_POLLS, None):
+        for _ in looks(self._line.sleep):
             status = self._status(graph, container)
             if status in {"FINISHED", _PUBLISHED}:
                 return
@@ -175,8 +158,6 @@ class ContainerChannel(ABC):
                     retryable=True,
                     hint="can the picture's address be reached from outside?",
                 )
-            if pause is not None:
-                self._line.sleep(pause)
         raise ProviderError(f"container {container} is not ready yet", provider=self.name, retryable=True, retry_after=60.0)
 
     def _status(self, graph: Graph, container: str) -> str:
@@ -193,7 +174,7 @@ class ContainerChannel(ABC):
             if self._status(graph, container) != _PUBLISHED:
                 raise
             return self._what_was_published(graph, plan, sending, container)
-        sending.keep(f"media:{media}")
+        sending.keep(_STEPS.out(media))
         return self._proven(graph, media)
 
     def _what_was_published(self, graph: Graph, plan: Plan, sending: Sending, container: str) -> Receipt | Uncertain:

@@ -15,7 +15,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from zirelia.channels.mastodon_api import DEFAULT_LIMITS, Api, identity, is_addr
 from zirelia.channels.mastodon_inbox import addressed, answering, hear
 from zirelia.channels.own import Seen, earliest, found_among
 from zirelia.channels.sealed import check, made_from
+from zirelia.channels.tries import Left, Steps, looks
 from zirelia.channels.wire import Line, Unclear, Wire, connected
 from zirelia.domain.publication import Receipt
 from zirelia.domain.reply import Reply
@@ -30,29 +31,11 @@ from zirelia.domain.text_length import length
 from zirelia.errors import ProviderError, ProviderRefused
 from zirelia.ports import BackendFacts, Capabilities, Heard, Measured, Plan, Sending, Uncertain
 
-_POLLS = (1.0, 2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0)
-"""Seconds between looks at a picture that the instance works on; all together about a minute and a half."""
+_STEPS = Steps(first="media", last="status")
 _KEPT = timedelta(hours=24)
 """For how long an instance keeps a picture that no post has."""
 _GONE, _BROKEN = 404, 422
 _NAMES = re.compile(r"^(@\S+\s*)+")
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What an earlier try left, as `Sending.created` keeps it: "media:ID:HASH", or "status:ID" once it is out."""
-
-    media: str | None = None
-    source: str | None = None
-    status: str | None = None
-
-    @classmethod
-    def read(cls, created: str | None) -> _Made:
-        kind, _, rest = (created or "").partition(":")
-        if kind == "media":
-            media, _, source = rest.partition(":")
-            return cls(media=media or None, source=source or None)
-        return cls(status=rest or None) if kind == "status" else cls()
 
 
 class MastodonChannel:
@@ -92,28 +75,28 @@ class MastodonChannel:
 
     def submit(self, plan: Plan, sending: Sending) -> Receipt | Uncertain:
         check(plan, self.capabilities(), provider=self.name)
-        made = _Made.read(sending.created)
+        left = _STEPS.read(sending.created)
         with self._opened() as api:
-            if made.status is not None:
-                return self._proven(api, made.status)
+            if left.out is not None:
+                return self._proven(api, left.out)
             if not self._learned:
                 self._learn(api)
             self._check(plan)
-            media = self._uploaded(api, plan, sending, made)
+            media = self._uploaded(api, plan, sending, left)
             body = {"status": plan.caption, "media_ids": [media], "language": plan.language, "visibility": "public"}
             return self._posted(api, body, plan.publication_id, sending)
 
     def reconcile(self, plan: Plan, sending: Sending) -> Receipt | None:
-        made = _Made.read(sending.created)
+        left = _STEPS.read(sending.created)
         with self._opened() as api:
-            if made.status is not None:
-                return self._receipt(api.get(f"/api/v1/statuses/{made.status}"))
+            if left.out is not None:
+                return self._receipt(api.get(f"/api/v1/statuses/{left.out}"))
             shown = list(api.statuses(self._account, begun=sending.begun, replies=False))
             for one in shown:
-                if made.media is not None and made.media in _pictures(one):
+                if left.made is not None and left.made in _pictures(one):
                     return self._receipt(one)
             found = self._found(api, shown, plan.caption, sending)
-            if found is None and made.media is not None and self._is_taken(api, made.media, sending):
+            if found is None and left.made is not None and self._is_taken(api, left.made, sending):
                 raise ProviderError(
                     "the uploaded picture was posted, or thrown away, but no post with it is shown", provider=self.name
                 )
@@ -173,11 +156,11 @@ class MastodonChannel:
                     hint=f"its limits are known now: publish again, or {self._line.reconnect} to keep them",
                 )
 
-    def _uploaded(self, api: Api, plan: Plan, sending: Sending, made: _Made) -> str:
+    def _uploaded(self, api: Api, plan: Plan, sending: Sending, left: Left) -> str:
         """The id of the picture, whole and ready; stored as soon as there is one."""
         size, source = self._size(plan), made_from(replace(plan, caption=""))  # one picture serves an edited text too
-        if made.media is not None and made.source == source and self._ready(api, made.media, size):
-            return made.media
+        if left.made is not None and left.source == source and self._ready(api, left.made, size):
+            return left.made
         response = api.call(
             "POST",
             "/api/v2/media",
@@ -185,22 +168,20 @@ class MastodonChannel:
             files={"file": (f"{source}.jpg", plan.image, plan.media_type)},
         )
         media = identity(api.read(response), self.name)
-        sending.keep(f"media:{media}:{source}")
+        sending.keep(_STEPS.made(media, source=source))
         if not self._ready(api, media, size):
             raise ProviderError("the picture did not arrive as it is", provider=self.name, retryable=True)
         return media
 
     def _ready(self, api: Api, media: str, size: tuple[int, int]) -> bool:
         """Waits for the picture; False when it is not there, not usable, or of another size. Raises ProviderError."""
-        for pause in (*_POLLS, None):
+        for _ in looks(self._line.sleep):
             response = api.call("GET", f"/api/v1/media/{media}", expected=frozenset({_GONE, _BROKEN}))
             if response.status_code in {_GONE, _BROKEN}:
                 return False
             if response.status_code == 200:
                 told = (api.read(response).get("meta") or {}).get("original") or {}
                 return (told.get("width", size[0]), told.get("height", size[1])) == size
-            if pause is not None:
-                self._line.sleep(pause)
         raise ProviderError("the picture is still being processed", provider=self.name, retryable=True, retry_after=60.0)
 
     def _size(self, plan: Plan) -> tuple[int, int]:
@@ -218,7 +199,7 @@ class MastodonChannel:
             found = identity(status, self.name)
         except Unclear as error:
             return Uncertain(because=error.message)
-        sending.keep(f"status:{found}")
+        sending.keep(_STEPS.out(found))
         return self._proven(api, found, status)
 
     def _proven(self, api: Api, found: str, status: Mapping[str, Any] | None = None) -> Receipt | Uncertain:
