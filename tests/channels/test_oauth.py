@@ -6,18 +6,20 @@ import logging
 import threading
 import traceback
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from zirelia.channels.meta_oauth import PLACES, desk_of
-from zirelia.channels.oauth import App, Consent, Receiver, ask
+from zirelia.channels.oauth import App, Consent, Receiver, ask, challenge
 from zirelia.channels.wire import Unclear
 from zirelia.channels.x_oauth import XDesk
 from zirelia.domain.connection import Secrets
 from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, RateLimited, TokenRefused
 from zirelia.testing.graph_server import meta_error
+from zirelia.testing.http_peer import LoopbackPeer, Reply
 from zirelia.testing.meta_tokens import MetaServer
 from zirelia.testing.x_tokens import XAccountServer
 
@@ -225,15 +227,76 @@ def test_every_address_of_theirs_is_https():
         ask("GET", "http://example.com/token", provider="x", timeout=1)
 
 
+def a_consent():
+    return Consent.new("x", "https://x.com/i/oauth2/authorize", App(id="a", redirect=REDIRECT), scopes=("s", "t"))
+
+
 def test_a_stranger_cannot_answer_for_the_person():
-    consent = Consent.new("x", "https://x.com/i/oauth2/authorize", App(id="a", redirect=REDIRECT), scopes=("s",))
+    consent = a_consent()
     assert consent.verifier not in consent.url
-    assert consent.state not in repr(consent)
-    for address in ("", "nonsense", f"{REDIRECT}?code=evil", f"{REDIRECT}?code=evil&state=guess"):
+    assert not [secret for secret in (consent.state, consent.verifier) if secret in repr(consent)]
+    for address in ("", "nonsense", *(f"{REDIRECT}?code=evil{state}" for state in ("", "&state=guess", "&state=%C3%BCnicode"))):
         with pytest.raises(ProviderRefused, match="not the answer") as error:
             consent.code_in(address)
         assert "evil" not in str(error.value)
     assert consent.code_in(f" {REDIRECT}?state={consent.state}&code=good#_ \n") == "good"
+
+
+@on(("came", "message"), [
+    ("error=access_denied&error_description=The+owner+said+no", "access was not given: The owner said no"),
+    ("error=access_denied", "access was not given: access_denied"),
+    ("error=access_denied&code=good", "access was not given: access_denied"),
+    ("code=", "no reason was given"),
+    ("", "no reason was given"),
+])  # fmt: skip
+def test_without_a_code_access_was_not_given(came, message):
+    consent = a_consent()
+    with pytest.raises(ProviderRefused, match=message):
+        consent.code_in(f"{REDIRECT}?state={consent.state}&{came}")
+
+
+def test_no_two_consents_are_alike():
+    consents = [a_consent() for _ in range(20)]
+    assert len({one.state for one in consents}) == len({one.verifier for one in consents}) == 20
+    for one in consents:
+        assert 43 <= len(one.verifier) <= 128
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(one.url).query).items()}
+        assert (asked["scope"], asked["state"]) == ("s t", one.state)
+        assert (asked["code_challenge"], asked["code_challenge_method"]) == (challenge(one.verifier), "S256")
+
+
+def test_the_challenge_is_that_of_the_standard():
+    assert challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+class Odd(LoopbackPeer):
+    reply = Reply()
+
+    def answer(self, request):
+        return self.reply
+
+
+def test_a_secret_is_hidden_before_the_words_are_cut_to_a_length():
+    secret = "s" * 20
+    with Odd() as odd:
+        for before in range(270, 300):
+            odd.reply = Reply.json({"error": "-" * before + secret}, 400)
+            said = ask("GET", odd.url, provider="x", timeout=5, secrets=(secret,))
+            assert "ss" not in said.words.replace("[secret", "")
+
+
+@on("status", [302, 404])
+def test_an_answer_that_is_no_json_says_nothing_or_no(status):
+    with Odd() as odd:
+        odd.reply = Reply(status, b"<html>nothing</html>")
+        with pytest.raises(Unclear, match=f"HTTP {status}.* cannot be read"):
+            ask("GET", odd.url, provider="x", timeout=5)
+        said = ask("GET", odd.url, provider="x", timeout=5, lenient=True)
+        assert (said.ok, said.body, said.words) == (False, {}, f"HTTP {status}: nothing")
+        odd.reply = Reply(503, b"<html>later</html>", headers={"Retry-After": "9"})
+        with pytest.raises(Unclear) as error:
+            ask("GET", odd.url, provider="x", timeout=5, lenient=True)
+        assert error.value.retry_after == 9.0
 
 
 def test_the_browser_comes_back_to_a_server_on_loopback():

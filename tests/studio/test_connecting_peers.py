@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from zirelia.channels.mastodon_oauth import begin, code_in, register
+import zirelia as package
 from zirelia.domain.connection import ConnectionState, Secrets
 from zirelia.errors import ConfigurationError, TokenRefused
 from zirelia.store.vault import Vault, new_key
@@ -107,17 +111,19 @@ class TestBluesky:
 
 
 class TestMastodon:
+    def agrees(self, mastodon, url):
+        """What a person does in the browser: where she is sent back to."""
+        mastodon.new_account(handle := f"mira_{secrets.token_hex(4)}")
+        asked = dict(parse_qsl(urlsplit(url).query))
+        form = {name: asked[name] for name in ("redirect_uri", "client_id", "scope", "state")} | {"username": handle}
+        return httpx.post(f"{mastodon.url}/oauth/authorize", data=form).headers["location"]
+
     @pytest.fixture
     def account(self, mastodon, studio):
-        handle = f"mira_{secrets.token_hex(4)}"
-        mastodon.new_account(handle)
-        app = register(mastodon.url, redirect="http://127.0.0.1:8751/callback")
-        visit = begin(app)
-        asked = dict(parse_qsl(urlsplit(visit.url).query))
-        form = {name: asked[name] for name in ("redirect_uri", "client_id", "scope", "state")} | {"username": handle}
-        came = httpx.post(f"{mastodon.url}/oauth/authorize", data=form).headers["location"]
-        code = code_in(dict(parse_qsl(urlsplit(came).query)), visit)
-        return connecting.store(studio, "mira", "mastodon", connecting.mastodon(studio.settings, app, visit, code))
+        desk = connecting.mastodon(studio.settings, mastodon.url)
+        consent = desk.consent()
+        (found,) = desk.accounts(consent.code_in(self.agrees(mastodon, consent.url)), consent.verifier)
+        return connecting.store(studio, "mira", "mastodon", connecting.Account(found, desk.instance))
 
     def test_it_is_connected_by_a_persons_consent(self, studio, account, mastodon):
         assert account.handle.startswith("mira_")
@@ -128,6 +134,19 @@ class TestMastodon:
         assert channel.capabilities().caption_limit >= 500
         said = connecting.declare(studio, account)
         assert said.startswith("the profile ")
+
+    def test_the_command_connects_it(self, home, studio, mastodon):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zirelia.cli", "connect", "mastodon", "--server", mastodon.url, "--no-browser"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home,
+            env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
+        )  # fmt: skip
+        with process:
+            url = next(line for line in iter(process.stderr.readline, "") if line.startswith(mastodon.url)).strip()
+            out, err = process.communicate(self.agrees(mastodon, url) + "\n", timeout=60)
+        assert process.returncode == 0, err
+        assert "mira is connected to mastodon as mira_" in out
+        assert studio.store.connection("mira", "mastodon")[0].service == mastodon.url
 
     def test_a_token_that_the_instance_does_not_take_needs_a_person(self, studio, account):
         change(studio, "mastodon", Secrets(access=SecretStr("revoked-0123456789")))

@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 from pydantic import SecretStr
 
-from zirelia.channels.wire import NEVER_LEFT, Unclear
+from zirelia.channels.wire import NEVER_LEFT, Unclear, check_secure, without
 from zirelia.domain.connection import Grant
 from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, RateLimited
 from zirelia.network.failures import cleaned, map_http_error, map_transport_error
@@ -77,9 +77,7 @@ class Consent:
             "state": state,
         }
         if pkce:
-            digest = hashlib.sha256(verifier.encode()).digest()
-            challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-            asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+            asked |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}
         return cls(provider, f"{authorize}?{urlencode(asked)}", state, verifier)
 
     def code_in(self, address: str) -> str:
@@ -91,13 +89,18 @@ class Consent:
                 provider=self.provider,
                 hint="paste the whole address of the page that you were sent to, or begin anew",
             )
-        if "code" not in said:
+        if "error" in said or "code" not in said:
             why = said.get("error_description") or said.get("error_message") or said.get("error") or "no reason was given"
             raise ProviderRefused(f"access was not given: {cleaned(why)}", provider=self.provider)
         return said["code"]
 
     def is_answer(self, state: str | None) -> bool:
         return hmac.compare_digest((state or "").encode(), self.state.encode())
+
+
+def challenge(verifier: str) -> str:
+    """What is shown of the verifier beforehand (RFC 7636, S256)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
 class Receiver:
@@ -196,9 +199,11 @@ def ask(
     timeout: float,
     query: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
+    json: Mapping[str, str] | None = None,
     basic: tuple[str, str] | None = None,
     bearer: str | None = None,
     secrets: Sequence[str] = (),
+    lenient: bool = False,
 ) -> Said:
     """One call; an answer that says no is an answer.
 
@@ -206,21 +211,22 @@ def ask(
 
     Args:
         secrets: what must not be shown, wherever the platform repeats it.
+        lenient: an answer that is no JSON object counts as an empty one, by its status; it is Unclear otherwise.
     """
-    if not (url.startswith("https://") or is_loopback_url(url)):
-        raise ConfigurationError(f"the {provider} address {cleaned(url)} is not https: a token would be readable on the way")
+    check_secure(url, provider)
     authorization = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
     if basic is not None:
         authorization = {"Authorization": "Basic " + base64.b64encode(":".join(basic).encode()).decode()}
-    request = httpx.Request(
-        method,
-        url,
-        params=query,
-        data=form,
-        headers={"Accept": "application/json", **authorization},
-        extensions={"timeout": httpx.Timeout(timeout).as_dict()},
-    )
     try:
+        request = httpx.Request(
+            method,
+            url,
+            params=query,
+            data=form,
+            json=json,
+            headers={"Accept": "application/json", "User-Agent": "zirelia", **authorization},
+            extensions={"timeout": httpx.Timeout(timeout).as_dict()},
+        )
         # not by a client, which logs the address: Meta wants tokens in it
         with httpx.HTTPTransport(trust_env=False) as transport:
             response = transport.handle_request(request)
@@ -228,32 +234,41 @@ def ask(
                 response.read()
             finally:
                 response.close()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         mapped = map_transport_error(error, provider)
         # without their cause, which holds the request
         if isinstance(error, NEVER_LEFT) or not isinstance(mapped, ProviderError):
             raise mapped from None
         raise Unclear(mapped.message.removeprefix(f"{provider}: "), provider=provider) from None
-    return _said(response, provider, [one for one in (*secrets, bearer, *(basic or ())) if one])
+    response.request = request
+    return _said(response, provider, [one for one in (*secrets, bearer, *(basic or ())) if one], lenient=lenient)
 
 
-def _said(response: httpx.Response, provider: str, secrets: Sequence[str]) -> Said:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    mapped = map_http_error(response, provider) if response.status_code >= 300 else None
+def _said(response: httpx.Response, provider: str, secrets: Sequence[str], *, lenient: bool) -> Said:
+    # before the words are cut to a length, which may go through a secret
+    clean = without(response, secrets)
+    body, shown = _object(response), _object(clean) or {}
+    mapped = map_http_error(clean, provider) if response.status_code >= 300 else None
     told = mapped.message.removeprefix(f"{provider}: ") if mapped is not None else f"HTTP {response.status_code}"
-    for name in ("error_description", "error_message"):
-        if isinstance(body, dict) and isinstance(body.get(name), str):
-            told = f"{told}: {body[name]}" if body[name] not in told else told
+    for name in ("error_description", "error_message", "message"):
+        more = shown.get(name)
+        if isinstance(more, str) and more not in told:
+            told = f"{told}: {more}"
     for secret in secrets:
         told = told.replace(secret, "[secret]")
     words = cleaned(told)
     if isinstance(mapped, RateLimited):
         raise RateLimited(words, provider=provider, retry_after=mapped.retry_after)
-    if response.status_code >= 500 or (mapped is not None and mapped.retryable):
-        raise Unclear(words, provider=provider)
-    if not isinstance(body, dict):
+    if mapped is not None and (response.status_code >= 500 or mapped.retryable):
+        raise Unclear(words, provider=provider, retry_after=mapped.retry_after)
+    if body is None and not lenient:
         raise Unclear(f"{words}, with an answer that cannot be read", provider=provider)
-    return Said(response.status_code, body, words)
+    return Said(response.status_code, body or {}, words)
+
+
+def _object(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,26 @@ class Unclear(ProviderError):
 
     def __init__(self, message: str, *, provider: str, retry_after: float | None = None) -> None:
         super().__init__(message, provider=provider, retryable=True, retry_after=retry_after)
+
+
+def check_secure(url: str, provider: str) -> None:
+    """Raises ConfigurationError for an address at which a token could be read on the way."""
+    if not (url.startswith("https://") or is_loopback_url(url)):
+        raise ConfigurationError(
+            f"the {provider} address {cleaned(url)} is not https: the token would be readable on the way",
+            hint="use https, or an address of this machine",
+        )
+
+
+def without(response: httpx.Response, secrets: Iterable[str]) -> httpx.Response:
+    """The same answer, in whose body none of the secrets stands."""
+    content = response.content
+    for secret in secrets:
+        content = content.replace(secret.encode(), b"[secret]")
+    if content == response.content:
+        return response
+    headers = {name: text for name, text in response.headers.items() if name not in {"content-length", "content-encoding"}}
+    return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
 def _utc_now() -> datetime:
@@ -58,11 +78,7 @@ class Line:
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        if not (self.base_url.startswith("https://") or is_loopback_url(self.base_url)):
-            raise ConfigurationError(
-                f"the {self.provider} address {cleaned(self.base_url)} is not https: the token would be readable on the way",
-                hint="use https, or an address of this machine",
-            )
+        check_secure(self.base_url, self.provider)
 
     @property
     def reconnect(self) -> str:
@@ -103,12 +119,7 @@ class Wire:
                 raise mapped from error
             raise Unclear(mapped.message.removeprefix(f"{self.line.provider}: "), provider=self.line.provider) from error
         self._read_clock(response)
-        secret = self._token.encode()
-        if secret not in response.content:
-            return response
-        headers = {name: text for name, text in response.headers.items() if name not in {"content-length", "content-encoding"}}
-        clean = response.content.replace(secret, b"[secret]")
-        return httpx.Response(response.status_code, headers=headers, content=clean, request=response.request)
+        return without(response, (self._token,))
 
     def shown(self, text: object) -> str:
         """A platform's words made safe to show."""

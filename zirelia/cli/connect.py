@@ -7,7 +7,6 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import click
 
@@ -21,7 +20,10 @@ from zirelia.studio.accounts import NETWORKS
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from zirelia.channels.mastodon_oauth import MastodonDesk
+    from zirelia.channels.meta_oauth import MetaDesk
     from zirelia.channels.oauth import Found
+    from zirelia.channels.x_oauth import XDesk
     from zirelia.domain.connection import Connection
     from zirelia.settings import Settings
     from zirelia.studio.connecting import Account
@@ -176,22 +178,22 @@ def _by_app(settings: Settings, channel: str, wanted: str | None, *, browser: bo
     from zirelia.studio.accounts import desk
     from zirelia.studio.connecting import Account
 
-    counter = desk(settings, channel)
-    consent = counter.consent()
-    address = _agreed(consent.url, counter.app.redirect, browser=browser)
-    return Account(_one_of(counter.accounts(consent.code_in(address), consent.verifier), wanted))
+    return Account(_one_of(_offered(desk(settings, channel), browser=browser), wanted))
 
 
 def _mastodon(settings: Settings, server: str, *, browser: bool) -> Account:
-    from zirelia.channels.mastodon_oauth import begin, code_in, register
-    from zirelia.studio.accounts import redirect
-    from zirelia.studio.connecting import mastodon
+    from zirelia.studio.connecting import Account, mastodon
 
-    instance = (server if "://" in server else f"https://{server}").rstrip("/")
-    app = register(instance, redirect=redirect(settings, "mastodon"), timeout=settings.channels.timeout_s)
-    visit = begin(app)
-    came = dict(parse_qsl(urlsplit(_agreed(visit.url, app.redirect, browser=browser).strip()).query))
-    return mastodon(settings, app, visit, code_in(came, visit))
+    counter = mastodon(settings, server if "://" in server else f"https://{server}")
+    (found,) = _offered(counter, browser=browser)
+    return Account(found, counter.instance)
+
+
+def _offered(counter: MastodonDesk | MetaDesk | XDesk, *, browser: bool) -> tuple[Found, ...]:
+    """The accounts that a person lets us use there."""
+    consent = counter.consent()
+    address = _agreed(consent.url, counter.app.redirect, browser=browser)
+    return counter.accounts(consent.code_in(address), consent.verifier)
 
 
 def _agreed(url: str, redirect: str, *, browser: bool) -> str:

@@ -24,11 +24,11 @@ from zirelia.errors import ConfigurationError, ZireliaError
 from zirelia.files import write_atomically
 from zirelia.settings.tree import Settings
 from zirelia.store.vault import SETTING, new_key
-from zirelia.studio.accounts import KEYRING, kept_key, line
+from zirelia.studio.accounts import KEYRING, kept_key, line, redirect
 from zirelia.workflow.connections import held, seal
 
 if TYPE_CHECKING:
-    from zirelia.channels.mastodon_oauth import App, Visit
+    from zirelia.channels.mastodon_oauth import MastodonDesk
     from zirelia.studio import Studio
 
 _UNSET = re.compile(rf"^\s*(?:export\s+)?{SETTING}\s*=\s*$")
@@ -109,13 +109,11 @@ def bluesky(settings: Settings, handle: str, password: SecretStr, service: str |
     return Account(Found(session.did, session.handle, grant), session.service)
 
 
-def mastodon(settings: Settings, app: App, visit: Visit, code: SecretStr) -> Account:
-    """Raises ProviderError."""
-    from zirelia.channels.mastodon_oauth import exchange, whoami
+def mastodon(settings: Settings, instance: str) -> MastodonDesk:
+    """Where an account of that instance is connected. Raises ConfigurationError, ProviderError."""
+    from zirelia.channels.mastodon_oauth import register
 
-    token = exchange(app, visit, code, timeout=settings.channels.timeout_s)
-    owner = whoami(app.instance, token, timeout=settings.channels.timeout_s)
-    return Account(Found(owner.id, owner.handle, Grant(secrets=Secrets(access=token))), app.instance)
+    return register(instance, redirect=redirect(settings, "mastodon"), timeout=settings.channels.timeout_s)
 
 
 def declare(studio: Studio, connection: Connection) -> str | None:
