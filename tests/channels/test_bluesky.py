@@ -390,6 +390,18 @@ def test_a_server_that_fails_is_told_apart_from_one_that_refuses(stage):
     with pytest.raises(RateLimited) as limited:
         renew(stage.door.url, password, timeout=5.0)
     assert limited.value.retry_after == 300
+    stage.door.refused = lambda token: accounts.Reply(401, b"<html>no</html>")
+    with pytest.raises(TokenRefused):
+        renew(stage.door.url, password, timeout=5.0)
+    ended = {"error": "ExpiredToken", "message": f"{password.get_secret_value()} has ended"}
+    stage.door.refused = lambda token: accounts.Reply.json(ended, 400)
+    with pytest.raises(TokenRefused, match=r"HTTP 400: ExpiredToken: \[secret\] has ended"):
+        renew(stage.door.url, password, timeout=5.0)
+    for other in (accounts.Reply.json({"error": {"odd": 1}}, 400), accounts.Reply(302, headers={"Location": "/"})):
+        stage.door.refused = lambda token, reply=other: reply
+        with pytest.raises(ProviderRefused) as refused:
+            renew(stage.door.url, password, timeout=5.0)
+        assert not isinstance(refused.value, TokenRefused)
     stage.door.refused = lambda token: accounts.Reply.json({"did": "did:plc:a"})
     with pytest.raises(ProviderError, match="no session"):
         sign_in(stage.door.url, "mira.test", password, timeout=5.0)

@@ -13,17 +13,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
-from zirelia.channels.wire import Line
-from zirelia.errors import ProviderError, ProviderRefused, RateLimited, TokenRefused
-from zirelia.network.failures import cleaned, map_http_error, map_transport_error
+from zirelia.channels.oauth import ask
+from zirelia.errors import ProviderError, ProviderRefused, TokenRefused
+from zirelia.network.failures import cleaned
 from zirelia.network.offline import is_loopback_url
 
 PROVIDER = "bluesky"
@@ -54,7 +52,7 @@ def sign_in(service: str, handle: str, password: SecretStr, timeout: float) -> S
         password: an app password; the account's own is taken too, but not where a second factor is asked for.
     """
     asked = {"identifier": handle.strip().removeprefix("@"), "password": password.get_secret_value()}
-    return _session(service, "createSession", password, timeout, json=asked, hint=_APP_PASSWORD)
+    return _session(service, "createSession", password, timeout, hint=_APP_PASSWORD, json=asked)
 
 
 def renew(service: str, refresh: SecretStr, timeout: float) -> Session:
@@ -62,21 +60,18 @@ def renew(service: str, refresh: SecretStr, timeout: float) -> Session:
     bearer = refresh.get_secret_value()
     if not bearer or not bearer.isascii() or not bearer.isprintable() or " " in bearer:
         raise TokenRefused("the stored refresh token is empty or damaged", provider=PROVIDER, hint=_RECONNECT)
-    headers = {"Authorization": f"Bearer {bearer}"}
-    return _session(service, "refreshSession", refresh, timeout, headers=headers, hint=_RECONNECT)
+    return _session(service, "refreshSession", refresh, timeout, hint=_RECONNECT, bearer=bearer)
 
 
-def _session(service: str, method: str, secret: SecretStr, timeout: float, *, hint: str, **content: Any) -> Session:
-    # refuses an address on which the password could be read
-    base = Line(PROVIDER, service.rstrip("/"), token=str).base_url
-    try:
-        with httpx.Client(base_url=base, timeout=httpx.Timeout(timeout), trust_env=False, follow_redirects=False) as client:
-            response = client.post(f"/xrpc/com.atproto.server.{method}", **content)
-    except httpx.HTTPError as error:
-        raise map_transport_error(error, PROVIDER) from error
-    told = _json(response)
-    if not response.is_success:
-        raise _refusal(response, told, secret, hint)
+def _session(service: str, method: str, secret: SecretStr, timeout: float, *, hint: str, **more: Any) -> Session:
+    base, hidden = service.rstrip("/"), (secret.get_secret_value(),)
+    url = f"{base}/xrpc/com.atproto.server.{method}"
+    said = ask("POST", url, provider=PROVIDER, timeout=timeout, secrets=hidden, lenient=True, **more)
+    told = said.body
+    if not said.ok:
+        if said.status == 401 or str(told.get("error")) in _ENDED:
+            raise TokenRefused(said.words, provider=PROVIDER, hint=hint)
+        raise ProviderRefused(said.words, provider=PROVIDER)
     did, handle, access, again = (told.get(key) for key in ("did", "handle", "accessJwt", "refreshJwt"))
     if not (isinstance(did, str) and did.startswith("did:") and isinstance(access, str) and isinstance(again, str)):
         raise ProviderError("the answer has no session", provider=PROVIDER, retryable=True)
@@ -88,27 +83,6 @@ def _session(service: str, method: str, secret: SecretStr, timeout: float, *, hi
         )
     home = _home(told.get("didDoc"), base)
     return Session(did, str(handle or did), SecretStr(access), SecretStr(again), _end(access), home)
-
-
-def _refusal(response: httpx.Response, told: Mapping[str, Any], secret: SecretStr, hint: str) -> ProviderError:
-    mapped = map_http_error(response, PROVIDER)
-    words = ": ".join(str(told[key]) for key in ("error", "message") if told.get(key))
-    said = cleaned(f"HTTP {response.status_code}: {words}", secret=secret.get_secret_value())
-    if isinstance(mapped, RateLimited):
-        return RateLimited(said, provider=PROVIDER, retry_after=mapped.retry_after)
-    if mapped.retryable:
-        return ProviderError(said, provider=PROVIDER, retryable=True, retry_after=mapped.retry_after)
-    if response.status_code == 401 or told.get("error") in _ENDED:
-        return TokenRefused(said, provider=PROVIDER, hint=hint)
-    return ProviderRefused(said, provider=PROVIDER)
-
-
-def _json(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _end(token: str) -> datetime | None:
