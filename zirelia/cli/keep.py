@@ -80,16 +80,37 @@ def _standing(studio: Studio, name: str, zone: tzinfo) -> list[tuple[str, str, s
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def backup(target: Path, as_json: bool) -> None:
-    """Copy the database and all pictures to a folder, consistently."""
+    """Copy the database and all pictures to a folder, consistently.
+
+    The keys that sign pictures and open tokens are not copied: it says which there are, for you to keep apart.
+    """
     with open_studio() as studio:
         files = 0
         size = 0
         for _, count in studio.store.backup(target):
             files, size = files + 1, size + count
-        if as_json:
-            terminal.print_json({"target": str(target), "files": files, "bytes": size})
-        else:
-            click.echo(f"{files} files, {size / 1e6:.1f} MB in {target}")
+        keys = _keys(studio)
+    if as_json:
+        terminal.print_json({"target": str(target), "files": files, "bytes": size, "keys_left_out": list(keys)})
+        return
+    click.echo(f"{files} files, {size / 1e6:.1f} MB in {target}")
+    if keys:
+        click.echo("Not in it, so that nobody can act as her who finds it; keep a copy elsewhere:")
+    for name, loss in keys.items():
+        click.echo(f"  {name}: {loss}")
+
+
+def _keys(studio: Studio) -> dict[str, str]:
+    """Each key that this home works with → what a restored home is without it."""
+    from zirelia.studio.sealing import key_file
+
+    signing, keys = key_file(studio.settings), {}
+    if signing is not None:
+        keys[str(signing)] = "it signs the pictures; without it they are signed by another certificate"
+    if studio.store.connections():
+        where = "the token key in the system's keyring" if studio.settings.token_key is None else "ZIRELIA_TOKEN_KEY"
+        keys[where] = "it opens the tokens of accounts; without it each is to be connected anew"
+    return keys
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
     JpegSealer(signer(settings), known=known_loras(library, lambda: [pack.lora_path()]))
     trusted(settings)                   # the certificates that `zirelia verify` trusts
+    key_file(settings)                  # what no backup holds
 
 The user's certificate where the settings name one, else that of the home.
 """
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from zirelia.domain.lora_card import LibraryCard
 from zirelia.errors import ConfigurationError
 from zirelia.files import sha256_of
-from zirelia.provenance.certificate import PUBLIC, Certificate, own_certificate, read_certificate
+from zirelia.provenance.certificate import PUBLIC, SECRET, Certificate, own_certificate, read_certificate
 from zirelia.provenance.manifest import LoraFacts
 from zirelia.provenance.signing import Signer
 from zirelia.safetensors_header import read_header
@@ -36,6 +37,12 @@ def signer(settings: Settings) -> Signer:
         return read_certificate(chain, key) if chain and key else own_certificate(_folder(settings))
 
     return Signer(certificate)
+
+
+def key_file(settings: Settings) -> Path | None:
+    """Where the key lies that signs; None while the home has none."""
+    own = _folder(settings) / SECRET
+    return settings.provenance.key or (own if own.is_file() else None)
 
 
 def trusted(settings: Settings) -> tuple[str, ...]:
