@@ -13,103 +13,40 @@ more. Places of faults: instance, upload, media, post, list, read, mentions, sel
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
-from zirelia.errors import ZireliaError
 from zirelia.testing.http_peer import Reply, Request
+from zirelia.testing.peer_process import PeerProcess
 from zirelia.testing.social_peer import Route, SocialPeer, form_of, jpeg_size
 
-_READY_SECONDS = 90.0
-_STARTS = 3
 _PASSED_ON = ("authorization", "content-type", "idempotency-key")
 
 
-class MastodonPeer:
-    """The process, for one block. Raises ZireliaError when it does not start."""
+class MastodonPeer(PeerProcess):
+    """The process, for one block. Its database and media lie in its folder."""
 
-    def __init__(self) -> None:
-        self.port = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="zirelia-mastodon-"))
-        self._process: subprocess.Popen[bytes] | None = None
+    name, hint = "mastodon_mock", "pip install mastodon_mock"
+    patience = 90.0
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def command(self) -> Sequence[str]:
+        words = ["serve", "--in-memory", "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
+        return [sys.executable, "-m", "mastodon_mock", *words]
 
-    def __enter__(self) -> Self:
-        for _ in range(_STARTS):
-            # another program may take the port before the process does
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
-            self._process = self._spawn()
-            if self._answers():
-                return self
-            self._stop()
-        said = (self._folder / "log").read_text(errors="replace")[-600:]
-        self.close()
-        raise ZireliaError(f"mastodon_mock does not start: {said}", hint="pip install mastodon_mock")
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def answers(self) -> bool:
+        answer = httpx.get(f"{self.url}/api/v2/instance", timeout=5.0, trust_env=False)
+        return bool(answer.headers.get("server") == "Mastodon")
 
     def new_account(self, name: str | None = None) -> tuple[str, str]:
         """Its id and a token of its own. name: as it is written behind the @."""
         asked = {"username": name or f"mira_{secrets.token_hex(4)}"}
         made = httpx.post(f"{self.url}/api/v1/_mock/dev_user", json=asked, timeout=30.0, trust_env=False).raise_for_status()
         return str(made.json()["id"]), str(made.json()["access_token"])
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "mastodon_mock", "serve", "--in-memory", "--host", "127.0.0.1"]
-        # its database and media lie in the temporary folder, and it would read settings from the working folder
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(self._folder), "HOME": str(self._folder)}
-        with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603
-                [*command, "--port", str(self.port), "--log-level", "warning"],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _answers(self) -> bool:
-        end = time.monotonic() + _READY_SECONDS
-        while self._process is not None and self._process.poll() is None and time.monotonic() < end:
-            with contextlib.suppress(httpx.HTTPError):
-                answer = httpx.get(f"{self.url}/api/v2/instance", timeout=5.0, trust_env=False)
-                # False: what answered is somebody else's server
-                return answer.headers.get("server") == "Mastodon" and self._process.poll() is None
-            time.sleep(0.1)
-        return False
-
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10.0)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._process = None
 
 
 class MastodonServer(SocialPeer):

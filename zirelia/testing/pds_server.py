@@ -13,32 +13,26 @@ are the methods' last words: getRecord, getSession, uploadBlob, putRecord, resol
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from zirelia.errors import ZireliaError
 from zirelia.testing.http_peer import Reply, Request
+from zirelia.testing.peer_process import PeerProcess
 from zirelia.testing.social_peer import Route, SocialPeer
 
 VIEW_DID = "did:web:view.test"
 
-_READY_SECONDS = 120.0
-_STARTS = 3
 _PASSED_ON = ("authorization", "content-type")
 _PASSED_BACK = ("retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
 # both servers would listen on every interface, and end with nobody to tell them when their parent is killed
@@ -79,47 +73,51 @@ class PdsAccount:
     refresh: str
 
 
-class PdsServer:
-    """The process, for one block. Raises ZireliaError when it is not installed or does not start.
+class PdsServer(PeerProcess):
+    """The process, for one block. Raises ZireliaError when it is not installed.
 
     Args:
         view: address of a server that answers for the whole network; None: nobody does.
     """
 
+    name = "the Bluesky server"
+    patience = 120.0
+
     def __init__(self, *, view: str | None = None) -> None:
+        super().__init__()
         found = packages()
         if found is None:
             raise ZireliaError("the packages of the Bluesky server are not there", hint="scripts/pds, or make pds")
         self._packages, self._view = found, view
         self._secret, self._admin = secrets.token_hex(16), secrets.token_hex(12)
-        self._folder = Path(tempfile.mkdtemp(prefix="zirelia-pds-"))
-        self._process: subprocess.Popen[str] | None = None
-        self.port = 0
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def command(self) -> Sequence[str]:
+        return [shutil.which("node") or "node", "-e", _PROGRAM]
 
-    def __enter__(self) -> Self:
-        for _ in range(_STARTS):
-            # another program may take the port before the process does
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
-            self._process = self._spawn()
-            if self._answers(self._process):
-                return self
-            self._stop()
-        said = (self._folder / "log").read_text(errors="replace")[-600:]
-        self.close()
-        raise ZireliaError(f"the Bluesky server does not start: {said}")
+    def working_folder(self) -> Path:
+        return self._packages
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def environment(self) -> Mapping[str, str]:
+        blobs = self.folder / "blobs"
+        blobs.mkdir()
+        told = {
+            "LOG_ENABLED": "false",
+            "PDS_HOSTNAME": "localhost",
+            "PDS_PORT": str(self.port),
+            "PDS_DATA_DIRECTORY": str(self.folder),
+            "PDS_BLOBSTORE_DISK_LOCATION": str(blobs),
+            "PDS_DEV_MODE": "true",
+            "PDS_INVITE_REQUIRED": "false",
+            "PDS_ENABLE_DID_DOC_WITH_SESSION": "true",
+            "PDS_JWT_SECRET": self._secret,
+            "PDS_ADMIN_PASSWORD": self._admin,
+            "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
+        }
+        view = {} if self._view is None else {"PDS_BSKY_APP_VIEW_URL": self._view, "PDS_BSKY_APP_VIEW_DID": VIEW_DID}
+        return told | view
 
-    def close(self) -> None:
-        self._stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def answers(self) -> bool:
+        return "ready" in self.log().splitlines()
 
     def call(self, method: str, *, token: str | None = None, body: Any = None, **params: str) -> Any:
         """The answer of the server itself; POST with a body. Raises httpx.HTTPStatusError."""
@@ -160,63 +158,6 @@ class PdsServer:
         claims["exp"] = claims["iat"] - 60
         signed = f"{head}.{_encoded(json.dumps(claims).encode())}"
         return f"{signed}.{_encoded(hmac.digest(self._secret.encode(), signed.encode(), hashlib.sha256))}"
-
-    def _spawn(self) -> subprocess.Popen[str]:
-        blobs = self._folder / "blobs"
-        blobs.mkdir(exist_ok=True)
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self._folder),
-            "TMPDIR": str(self._folder),
-            "LOG_ENABLED": "false",
-            "PDS_HOSTNAME": "localhost",
-            "PDS_PORT": str(self.port),
-            "PDS_DATA_DIRECTORY": str(self._folder),
-            "PDS_BLOBSTORE_DISK_LOCATION": str(blobs),
-            "PDS_DEV_MODE": "true",
-            "PDS_INVITE_REQUIRED": "false",
-            "PDS_ENABLE_DID_DOC_WITH_SESSION": "true",
-            "PDS_JWT_SECRET": self._secret,
-            "PDS_ADMIN_PASSWORD": self._admin,
-            "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
-        }
-        if self._view is not None:
-            environment |= {"PDS_BSKY_APP_VIEW_URL": self._view, "PDS_BSKY_APP_VIEW_DID": VIEW_DID}
-        with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603
-                [shutil.which("node") or "node", "-e", _PROGRAM],
-                cwd=self._packages,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-
-    def _answers(self, process: subprocess.Popen[str]) -> bool:
-        # reading ends when the process does, and the process when its time is up
-        late = threading.Timer(_READY_SECONDS, process.kill)
-        late.start()
-        try:
-            return process.stdout is not None and any(line.strip() == "ready" for line in iter(process.stdout.readline, ""))
-        finally:
-            late.cancel()
-
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
 
 
 class PdsDoor(SocialPeer):
