@@ -64,12 +64,9 @@ def view() -> View:
     return peer
 
 
-@functools.cache
 def server() -> PdsServer:
     """It takes seconds to start."""
-    peer = PdsServer(view=view().url).__enter__()
-    atexit.register(peer.close)
-    return peer
+    return PdsServer.shared(view=view().url)
 
 
 @dataclass

@@ -1,16 +1,17 @@
 """Instagram, Threads, a Facebook Page and X for the contract: each on its emulator, by clocks that stand still; Mastodon on a
-peer of its own behind a door with such a clock.
+peer of its own behind a door with such a clock; and the bucket from which pictures are fetched.
 """
 
 from __future__ import annotations
 
-import atexit
-import functools
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import httpx
 
 from zirelia.channels.facebook import FacebookChannel
 from zirelia.channels.instagram import InstagramChannel
@@ -20,6 +21,7 @@ from zirelia.channels.wire import Line
 from zirelia.channels.x import XChannel
 from zirelia.testing.graph_server import GraphServer
 from zirelia.testing.mastodon_server import MastodonPeer, MastodonServer
+from zirelia.testing.peer_process import PeerProcess
 from zirelia.testing.picture_host import PictureHost
 from zirelia.testing.social_peer import SocialPeer
 from zirelia.testing.x_server import XServer
@@ -46,12 +48,28 @@ class Stage:
         return server.plant(self.name, text, at) if isinstance(server, GraphServer) else server.plant(text, at)
 
 
-@functools.cache
 def mastodon_peer() -> MastodonPeer:
     """The process that all tests of this one share: it takes seconds to start. Each test has accounts of its own there."""
-    peer = MastodonPeer().__enter__()
-    atexit.register(peer.close)
-    return peer
+    return MastodonPeer.shared()
+
+
+class Moto(PeerProcess):
+    """Amazon's S3 as moto_server is it. It checks no key."""
+
+    name, hint = "moto_server", "pip install 'moto[server]'"
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+
+    def answers(self) -> bool:
+        return httpx.get(f"{self.url}/moto-api/data.json", timeout=5.0, trust_env=False).status_code == 200
+
+
+def moto_bucket(name: str) -> str:
+    """The address of a moto_server that all tests of this process share; there is a bucket of that name then."""
+    url = Moto.shared().url
+    httpx.put(f"{url}/{name}", timeout=30.0, trust_env=False).raise_for_status()
+    return url
 
 
 @contextmanager

@@ -9,11 +9,9 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import traceback
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +30,7 @@ from zirelia.settings import Settings, load_settings
 from zirelia.settings.tree import HostingSettings
 from zirelia.studio.hosting import host_of, sweep
 from zirelia.testing.http_peer import LoopbackPeer, Reply
+from zirelia.testing.peer_process import PeerProcess
 
 from .conftest import NOW, beside
 
@@ -41,34 +40,22 @@ BUCKET = "mira-pictures"
 S3RVER = Path(sys.prefix) / "s3rver" / "node_modules" / "s3rver" / "bin" / "s3rver.js"
 
 
-@contextmanager
-def process(command, folder):
-    """A peer on a free loopback port, for one block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (folder / "log").open("wb") as log:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-        running = subprocess.Popen([*command, str(port)], cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + 60
-        while time.monotonic() < end and running.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        assert running.poll() is None, (folder / "log").read_text()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait(10)
+class S3rver(PeerProcess):
+    """Checks whose a signature is and when it ends, which moto does not."""
+
+    name = "s3rver"
+
+    def command(self):
+        data, port = self.folder / "data", str(self.port)
+        return ["node", str(S3RVER), "-a", "127.0.0.1", "-d", str(data), "--configure-bucket", BUCKET, "-p", port]
+
+    def answers(self):
+        return "S3rver listening" in self.log()
 
 
 @pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"], tmp_path_factory.mktemp("moto")) as url:
-        httpx.put(f"{url}/{BUCKET}").raise_for_status()
-        yield url
+def moto():
+    return beside("meta_accounts").moto_bucket(BUCKET)
 
 
 def opened(url):
@@ -79,14 +66,11 @@ def opened(url):
 
 
 @pytest.fixture(scope="module")
-def s3rver(tmp_path_factory):
-    """Checks whose a signature is and when it ends, which moto does not."""
+def s3rver():
     if shutil.which("node") is None or not S3RVER.is_file():
         pytest.skip("s3rver is not there: npm install --prefix .venv/s3rver --ignore-scripts s3rver@3.7.1")
-    folder = tmp_path_factory.mktemp("s3rver")
-    command = ["node", str(S3RVER), "-a", "127.0.0.1", "-d", str(folder / "data"), "--configure-bucket", BUCKET, "-p"]
-    with process(command, folder) as url:
-        yield url
+    with S3rver() as peer:
+        yield peer.url
 
 
 def bucket(url, **changes):

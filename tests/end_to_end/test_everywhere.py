@@ -7,16 +7,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -29,7 +27,7 @@ from zirelia.studio.connecting import Account, store
 from zirelia.testing.pds_server import PdsServer, packages
 
 EMULATED = ("instagram", "threads", "facebook", "mastodon", "x")
-BUCKET, BUCKET_SECRET = "mira-pictures", "planted-bucket-secret-5d1f"
+BUCKET_SECRET = "planted-bucket-secret-5d1f"
 BLUESKY = packages() is not None
 NAMES = ("folder", *EMULATED, *(("bluesky",) if BLUESKY else ()))
 
@@ -47,44 +45,21 @@ def _accounts():
     return module
 
 
-@contextmanager
-def bucket(scratch):
-    """A bucket on moto_server whose objects everybody may read."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    running = subprocess.Popen(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                httpx.put(f"http://127.0.0.1:{port}/{BUCKET}").raise_for_status()
-                break
-            except httpx.TransportError:
-                assert running.poll() is None
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait(10)
-
-
 @pytest.fixture
-def world(env, write_env, home, tmp_path, zirelia):
+def world(env, write_env, home, zirelia):
     """Every account on its peer, connected to mira, whose pack names them all; a post of hers that waits for a person."""
     shutil.copytree(folder("persona") / "mira", home / "persona" / "mira")
     pack = home / "persona" / "mira" / "persona.yaml"
     pack.write_text(re.sub(r"^channels:.*$", f"channels: [{', '.join(NAMES)}]", pack.read_text(), flags=re.M))
     with ExitStack() as stack:
         stages = {name: stack.enter_context(_accounts().staged(name, _now)) for name in EMULATED}
-        s3 = stack.enter_context(bucket(tmp_path))
-        pds = stack.enter_context(PdsServer()) if BLUESKY else None
+        bucket = f"mira-{secrets.token_hex(4)}"
+        pds = PdsServer.shared() if BLUESKY else None
         names = {
             "ZIRELIA_TOKEN_KEY": new_key(),
             "ZIRELIA_HOSTING_BACKEND": "s3",
-            "ZIRELIA_HOSTING_ENDPOINT": s3,
-            "ZIRELIA_HOSTING_BUCKET": BUCKET,
+            "ZIRELIA_HOSTING_ENDPOINT": _accounts().moto_bucket(bucket),
+            "ZIRELIA_HOSTING_BUCKET": bucket,
             "ZIRELIA_HOSTING_ACCESS_KEY": "access",
             "ZIRELIA_HOSTING_SECRET_KEY": BUCKET_SECRET,
         }
@@ -129,12 +104,12 @@ def test_one_command_publishes_everywhere_once(world, zirelia, home):
 
 def _nothing_secret(stages, bluesky, home, said):
     """Not in what commands say, not in a file of the home: pictures, receipts, cards, database, logs."""
-    secrets = [stage.server.token for stage in stages.values()] + [BUCKET_SECRET]
-    secrets += [bluesky[1].access, bluesky[1].refresh] if bluesky else []
-    secrets += re.findall(r"ZIRELIA_TOKEN_KEY=(\S+)", (home / ".env").read_text())
+    kept = [stage.server.token for stage in stages.values()] + [BUCKET_SECRET]
+    kept += [bluesky[1].access, bluesky[1].refresh] if bluesky else []
+    kept += re.findall(r"ZIRELIA_TOKEN_KEY=(\S+)", (home / ".env").read_text())
     files = [path for path in (home / "home").rglob("*") if path.is_file()]
     assert {".jpg", ".json", ".db"} <= {path.suffix for path in files}
-    for secret in secrets:
+    for secret in kept:
         assert len(secret) > 8
         assert not [path.name for path in files if secret.encode() in path.read_bytes()]
         assert not [one for one in said if secret in one.out + one.err]
