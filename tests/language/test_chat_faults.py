@@ -135,6 +135,21 @@ def test_usage_and_cost_are_summed(server: ChatServer, opened: Opened, mood: typ
     assert once.cost_usd == pytest.approx((once.tokens_in + 2 * once.tokens_out) / 1e6)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_try_that_nothing_was_heard_of_may_have_cost_as_much(
+    server: ChatServer, opened: Opened, mood: type[BaseModel], times: int
+) -> None:
+    alone = opened(price_in=1.0, price_out=2.0).ask(REQUEST, mood).usage
+    server.script(*[peer.slow(30)] * times)
+    try:
+        usage = opened(price_in=1.0, price_out=2.0, timeout=0.4, attempts=2).ask(REQUEST, mood).usage
+    except ProviderTimeout as error:
+        usage = vars(error)["usage"]
+        alone = Usage()
+    assert usage.tokens_out == alone.tokens_out
+    assert usage.cost_usd - alone.cost_usd == pytest.approx(times * (8 + 2 * REQUEST.max_tokens) / 1e6)
+
+
 @pytest.mark.parametrize("unknown", ["response_format is not supported", "temperature is not supported", "unknown field seed"])
 def test_does_without_what_the_server_does_not_know(
     server: ChatServer, opened: Opened, mood: type[BaseModel], unknown: str

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zirelia.domain.budget import Cap, Period, Unit
-from zirelia.domain.ledger import LedgerState
+from zirelia.domain.ledger import LOST, LedgerState
 from zirelia.errors import BudgetExceeded
 from zirelia.store.sql import SqlStore
 
@@ -95,6 +95,53 @@ def test_what_left_no_trace_is_paid_for_now(store: SqlStore, call):
         store.open_call(call("old", at=start, estimate_usd=0.05), [day_cap(0.04, start)])
     store.open_call(call("old", at=start, estimate_usd=0.05), [day_cap(0.05, start)])
     assert store.spent(since=start).usd == 0.05
+    assert store.spent().usd == 0.10  # the lost one counts on its own day
+
+
+@pytest.mark.parametrize("left", [INTENT, UNKNOWN])
+def test_a_call_that_is_made_again_counts_beside_the_lost_ones(store: SqlStore, call, left):
+    entry = call(role="image", estimate_usd=0.05)
+    for _ in range(2):
+        closed(store, entry, left)
+    closed(store, entry, DONE, 0.03)
+    spent = store.spent()
+    assert (spent.usd, spent.images) == (0.13, 3)
+    assert spent.usd == sum(row.charged_usd for row in store.ledger())
+    assert sorted((row.state, row.lost) for row in store.ledger()) == [(DONE, False), (UNKNOWN, True), (UNKNOWN, True)]
+
+
+def test_what_a_lost_call_is_known_to_have_cost_stays_known(store: SqlStore, call):
+    """Wrong answers were paid for, and then nothing more was heard."""
+    closed(store, call(estimate_usd=0.05), UNKNOWN, 0.02)
+    store.open_call(call(estimate_usd=0.05))
+    assert sorted(row.charged_usd for row in store.ledger()) == [0.02, 0.05]
+
+
+def test_the_lost_call_counts_against_the_cap_of_the_next(store: SqlStore, call):
+    closed(store, call(estimate_usd=0.05), UNKNOWN)
+    with pytest.raises(BudgetExceeded):
+        store.open_call(call(estimate_usd=0.05), [day_cap(0.09, call().at)])
+    assert [(row.id, row.state) for row in store.ledger()] == [(call().id, UNKNOWN)]
+    store.open_call(call(estimate_usd=0.05), [day_cap(0.10, call().at)])
+
+
+def test_a_lost_call_that_cost_nothing_leaves_no_row(store: SqlStore, call):
+    closed(store, call(estimate_usd=0.0), INTENT)
+    store.open_call(call(estimate_usd=0.0))
+    assert len(store.ledger()) == 1
+
+
+@pytest.mark.parametrize(("later", "usd"), [(timedelta(minutes=10), 0.05), (timedelta(hours=2), 0.10)])
+def test_a_provider_that_gives_ids_was_searched_for_what_was_lost(store: SqlStore, call, later, usd):
+    """Not for what is so old that it would not be found."""
+    entry = call("a%", estimate_usd=0.05)
+    closed(store, entry, INTENT)
+    closed(store, call(f"ab{LOST}1", estimate_usd=0.01), UNKNOWN)
+    again = entry.model_copy(update={"at": entry.at + later})
+    opened = store.open_call(again)
+    assert store.spent().usd == pytest.approx(0.11)
+    opened.created("prediction-7")
+    assert store.spent().usd == pytest.approx(usd + 0.01)
 
 
 @pytest.mark.parametrize("unit", Unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -9,12 +10,12 @@ import pytest
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import PostState
 from zirelia.domain.verdict import Criterion
-from zirelia.errors import BadAnswer, ProviderError, ProviderTimeout
+from zirelia.errors import BadAnswer, ConfigurationError, OfflineViolation, ProviderError, ProviderTimeout, ZireliaError
 from zirelia.ports import Usage
 from zirelia.testing.chat import ScriptedChat
 from zirelia.workflow.accounts import spent
 from zirelia.workflow.kit import Budget
-from zirelia.workflow.produce import produce, resume, retry
+from zirelia.workflow.produce import opened, produce, resume, retry, write
 
 EYES = ScriptedChat(vision=True)
 
@@ -153,3 +154,50 @@ def test_a_resumed_call_is_not_counted_against_itself(desk, slot):
     (row,) = [row for row in desk.store.ledger() if row.role == "image"]
     assert (row.state, row.cost_usd) == ("done", 0.05)
     assert post.attempts[0].provenance.external_id == row.external_id
+
+
+def test_a_question_that_is_asked_again_counts_twice(desk, slot):
+    """Of the first one nothing was heard: it may have been answered, and charged."""
+    desk.chat = ScriptedChat(cost=0.01)
+    desk.chat.script(*[ProviderTimeout("slow", provider="script")] * 2)
+    kit = desk.kit(chat_estimate_usd=0.02)
+    post = desk.store.add_post(*opened(desk.subject.persona, slot().id, slot().at, now=kit.now()))
+    for _ in range(2):
+        with pytest.raises(ProviderTimeout):
+            write(kit, desk.subject, post.id, patient=True)
+    assert write(kit, desk.subject, post.id, patient=True).state is PostState.DRAFTED
+    paid = len(desk.chat.asked) - 2
+    assert spent(kit, "mira") == pytest.approx(2 * 0.02 + 0.01 * paid)
+    assert [row.charged_usd for row in desk.store.ledger() if row.lost] == [0.02, 0.02]
+
+
+def test_a_picture_that_is_asked_for_again_counts_twice(desk, slot):
+    images_of(desk, 0.04)
+    make = desk.images.make
+
+    def silent(*args, **options):
+        raise ProviderTimeout("slow", provider="fake")
+
+    desk.images.make = silent
+    held = produce(desk.kit(), desk.subject, slot())
+    desk.images.make = make
+    # this one gives ids, and would have found what was made
+    desk.images._pay = lambda call, wish: None
+    assert retry(desk.kit(), desk.subject, held.id).state is PostState.AWAITING_REVIEW
+    assert spent(desk.kit(), "mira") == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize("failure", [ConfigurationError("no such size"), OfflineViolation("offline")])
+def test_what_was_never_sent_counts_nothing(desk, slot, failure):
+    images_of(desk, 0.04)
+
+    def fail(*args, **options):
+        raise failure
+
+    desk.images.make = fail
+    for turn in (lambda: produce(desk.kit(), desk.subject, slot()), lambda: resume(desk.kit(), desk.subject, 1)):
+        with suppress(ZireliaError):
+            turn()
+    (row,) = [row for row in desk.store.ledger() if row.role == "image"]
+    assert (row.state, row.note) == ("failed", type(failure).__name__)
+    assert spent(desk.kit(), "mira") == 0.0

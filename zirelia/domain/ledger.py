@@ -16,6 +16,9 @@ from zirelia.domain.value import Instant, Slug, Text, Value
 PICTURE = "image"
 """The role of a call that makes one picture."""
 
+LOST = "~lost"
+"""In the id of a try that was sent, or may have been, and of which nothing was heard before its call was made again."""
+
 
 class LedgerState(StrEnum):
     INTENT = "intent"
@@ -51,6 +54,11 @@ class LedgerEntry(Value):
     @property
     def makes_picture(self) -> bool:
         return self.role == PICTURE
+
+    @property
+    def lost(self) -> bool:
+        """Whether its call was made again under the row that it had."""
+        return LOST in self.id
 
     @property
     def charged_usd(self) -> float:

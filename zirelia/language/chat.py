@@ -5,7 +5,8 @@
     chat = open_chat("anthropic:claude-sonnet-4-5", api_key=key)                # any LangChain provider
     answer = chat.ask(ChatRequest(system="...", user="..."), Draft)
 
-Knows nothing of personas, agents or the ledger. What a failed question took rides on its error as `usage`.
+Knows nothing of personas, agents or the ledger. What a failed question took rides on its error as `usage`. A try that nothing
+was heard of costs what it may have cost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused
+from zirelia.errors import BadAnswer, ConfigurationError, ProviderError, ProviderRefused, ProviderTimeout
 from zirelia.language.deadline import within
 from zirelia.language.faults import provider_fault, tells
 from zirelia.language.privacy import no_tracing
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 Schema = TypeVar("Schema", bound=BaseModel)
+
+_CHARACTERS, _PICTURE = 3, 1_500
+"""Characters of a token at least, and tokens of a picture, of a question whose cost nobody told."""
 
 _CUT_OFF = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_context_window_exceeded"})
 _WITHHELD = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"}) | frozenset(
@@ -164,6 +168,8 @@ class LangChainChat:
             message = within(self._timeout, call)
         except Exception as error:
             fault = provider_fault(error, self._provider, secret=self._secret)
+            if isinstance(fault, ProviderTimeout):
+                meter.lost(request)
             raise fault from (None if tells(error, self._secret) else error)
         meter.read(message)
         self._check_given(message)
@@ -179,11 +185,11 @@ class LangChainChat:
 
 
 class _Meter:
-    """Adds up what one question takes, wrong answers and repeated calls included."""
+    """Adds up what one question takes: wrong answers, repeated calls, and what tries without any answer may have cost."""
 
     def __init__(self, price_in: float, price_out: float) -> None:
         self._prices = price_in, price_out
-        self._in = self._out = 0
+        self._in = self._out = self._lost_in = self._lost_out = 0
         self._started = time.monotonic()
 
     def read(self, message: BaseMessage) -> None:
@@ -191,9 +197,14 @@ class _Meter:
         self._in += int(counted.get("input_tokens") or 0)
         self._out += int(counted.get("output_tokens") or 0)
 
+    def lost(self, request: ChatRequest) -> None:
+        """No answer came in time, but one may have been written, at full length."""
+        self._lost_in += len(request.system + request.user) // _CHARACTERS + _PICTURE * len(request.images)
+        self._lost_out += request.max_tokens
+
     def usage(self) -> Usage:
         price_in, price_out = self._prices
-        cost = (self._in * price_in + self._out * price_out) / 1_000_000
+        cost = ((self._in + self._lost_in) * price_in + (self._out + self._lost_out) * price_out) / 1_000_000
         return Usage(self._in, self._out, cost, time.monotonic() - self._started)
 
 

@@ -20,5 +20,7 @@ class PaidCall(Protocol):
         ...
 
     def created(self, external_id: str) -> None:
-        """Commits the provider's id before anything else happens."""
+        """Commits the provider's id before anything else happens. Whoever creates has looked first for what an earlier try of
+        the call had created, and found it or nothing.
+        """
         ...

@@ -4,20 +4,22 @@
     call.created("prediction-7")         # committed before it is polled
     ledger.close(entry_with_its_cost)
 
-A process that dies in between finds its row, and its id, again. Caps are checked in the transaction that writes the intent, so
-that two processes cannot slip under one together. Knows nothing of whose caps they are.
+A process that dies in between finds its row, and its id, again. One that finds no id makes the call again, and what the lost
+one may have cost goes on counting, in a row of its own. Caps are checked in the transaction that writes the intent, so that two
+processes cannot slip under one together. Knows nothing of whose caps they are.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, func, or_, select, type_coerce
 from sqlalchemy.orm import Session, defer
 
 from zirelia.domain.budget import Cap, Spent, adds, check
-from zirelia.domain.ledger import PICTURE, LedgerEntry, LedgerState
+from zirelia.domain.ledger import LOST, PICTURE, LedgerEntry, LedgerState
 from zirelia.errors import Conflict, NotFound, StoreError
 from zirelia.store.database import Database
 from zirelia.store.locks import advisory_key
@@ -25,6 +27,8 @@ from zirelia.store.rows import fill_ledger, ledger_row, to_ledger
 from zirelia.store.tables import LedgerRow
 
 _UNFINISHED = frozenset({LedgerState.INTENT.value, LedgerState.UNKNOWN.value})
+_REMEMBERED = timedelta(minutes=50)
+"""How far back a provider that gives ids is searched for what a lost try had created, before anything is created anew."""
 
 
 class OpenCall:
@@ -40,12 +44,17 @@ class OpenCall:
         return self._external_id
 
     def created(self, external_id: str) -> None:
-        """Commits the provider's id. A different one than before replaces it; the note keeps the old one."""
+        """Commits the provider's id. A different one than before replaces it; the note keeps the old one.
+
+        What a lost try had created not long ago would have been found: it is this, or nothing, and counts no more.
+        """
         with self._database.writing() as session:
             row = session.get(LedgerRow, self._entry_id, with_for_update=True)
             if row is None:
                 raise NotFound(f"the ledger has no call '{self._entry_id}'")
-            if row.external_id is not None and row.external_id != external_id:
+            if row.external_id is None:
+                session.execute(delete(LedgerRow).where(_lost(row.id), LedgerRow.at >= row.at - _REMEMBERED))
+            elif row.external_id != external_id:
                 row.note = _joined(row.note, f"replaces {row.external_id}")
             row.external_id = external_id
         self._external_id = external_id
@@ -60,9 +69,10 @@ class Ledger:
     def open(self, entry: LedgerEntry, caps: Sequence[Cap] = ()) -> OpenCall:
         """Writes the intent, or finds the unfinished row of that id with what it had created.
 
-        A failed call that cost nothing may be opened again under its id and starts anew. Raises Conflict for a call that is
-        done, or that failed and was charged: its row is history. Raises BudgetExceeded, and writes nothing, when the call
-        would go beyond one of the caps.
+        Where nothing is known to have been created the call is made again, and counts beside the lost one. A failed call that
+        cost nothing may be opened again under its id and starts anew. Raises Conflict for a call that is done, or that failed
+        and was charged: its row is history. Raises BudgetExceeded, and writes nothing, when the call would go beyond one of
+        the caps.
         """
         if entry.state is not LedgerState.INTENT:
             raise StoreError(f"call '{entry.id}' must be opened as an intent, not as {entry.state}")
@@ -71,15 +81,17 @@ class Ledger:
                 # SQLite has one writer; elsewhere the calls of one persona line up, or both would see the sum before either
                 session.execute(select(func.pg_advisory_xact_lock(advisory_key(f"ledger-{entry.persona}"))))
             row = session.get(LedgerRow, entry.id, with_for_update=True)
+            again = row is not None and row.state in _UNFINISHED and row.external_id is None
+            if row is not None and again:
+                _set_aside(session, row)
             _check_caps(session, caps, entry, row)
             if row is None:
                 session.add(ledger_row(entry))
                 return OpenCall(self._database, entry.id, entry.external_id)
             if row.state in _UNFINISHED:
                 row.state = LedgerState.INTENT.value
-                if row.external_id is None:
-                    # nothing is known to exist: what is paid for is paid now
-                    row.at = max(row.at, entry.at)
+                if again:
+                    row.at, row.estimate, row.cost = max(row.at, entry.at), entry.estimate_usd, None
             elif row.state == LedgerState.FAILED.value and not row.cost:
                 if row.external_id is not None:
                     row.note = _joined(row.note, f"replaces {row.external_id}")
@@ -131,6 +143,20 @@ class Ledger:
         """The sum of what was charged, or may have been; `since` is inclusive."""
         with self._database.reading() as session:
             return _spent(session, persona=persona, post_id=post_id, since=since)
+
+
+def _lost(entry_id: str) -> ColumnElement[bool]:
+    return LedgerRow.id.startswith(f"{entry_id}{LOST}", autoescape=True)
+
+
+def _set_aside(session: Session, row: LedgerRow) -> None:
+    """What the try may have cost goes on counting, on the day on which it was made, when its row is used again."""
+    if not row.estimate and not row.cost:
+        return
+    taken = set(session.scalars(select(LedgerRow.id).where(_lost(row.id))))
+    name = next(name for n in itertools.count(1) if (name := f"{row.id}{LOST}{n}") not in taken)
+    session.add(ledger_row(to_ledger(row).model_copy(update={"id": name, "state": LedgerState.UNKNOWN})))
+    session.flush()
 
 
 def _check_caps(session: Session, caps: Sequence[Cap], entry: LedgerEntry, row: LedgerRow | None) -> None:

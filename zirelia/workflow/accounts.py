@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from zirelia.domain.budget import Period, beginning
 from zirelia.domain.ledger import LedgerEntry, LedgerState
 from zirelia.domain.post import Post
-from zirelia.errors import MediaError, ProviderError, ProviderTimeout
+from zirelia.errors import ConfigurationError, MediaError, OfflineViolation, ProviderError, ProviderTimeout
 from zirelia.ports import Answer, BackendFacts, Chat, ChatRequest, PaidCall, Usage
 from zirelia.workflow.kit import Books, Kit
 
@@ -133,7 +133,7 @@ def settle_kept(kit: Books, whom: Post | Account, kept: Mapping[str, float]) -> 
     for row in _rows(kit, account):
         # a call made anew has a row of its own, told apart by the part behind the ~
         cost = named.get(row.id.partition("~")[0])
-        if cost is not None and row.state in {LedgerState.INTENT, LedgerState.UNKNOWN}:
+        if cost is not None and row.state in {LedgerState.INTENT, LedgerState.UNKNOWN} and not row.lost:
             done = {"state": LedgerState.DONE, "cost_usd": cost, "note": "kept before a crash"}
             kit.store.close_call(row.model_copy(update=done))
 
@@ -155,6 +155,8 @@ def _outcome(error: BaseException, call: Call) -> LedgerState:
     """Failed when certainly nothing more comes of the call, so that it may be made anew; else unknown."""
     if isinstance(error, MediaError):
         return LedgerState.FAILED
+    if isinstance(error, ConfigurationError | OfflineViolation) and call.paid.external_id is None:
+        return LedgerState.FAILED  # it was never sent
     # a provider that refused took no money; one that went silent may have
     if not isinstance(error, ProviderError) or isinstance(error, ProviderTimeout):
         return LedgerState.UNKNOWN
