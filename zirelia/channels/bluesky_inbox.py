@@ -9,6 +9,7 @@ Knows no sending.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ _TOLD = frozenset({"mention", "reply"})
 _FIRST = 20
 """How many mentions are heard of the time before."""
 _PAGES = 20
+_URI = re.compile(r"at://[\w.:%-]{1,250}/[\w.-]{1,100}/[\w.:~-]{1,100}", re.ASCII)
 
 
 def hear(repo: Repo, *, channel: str, persona: str, cursor: str | None) -> Heard:
@@ -74,7 +76,8 @@ def _since(repo: Repo, cursor: str | None, channel: str) -> Iterator[Mapping[str
 def _mention(repo: Repo, entry: Mapping[str, Any], channel: str, persona: str) -> Mention | None:
     """None for what has no words, and for the account's own."""
     author, uri = entry.get("author") or {}, str(entry.get("uri", ""))
-    text = printable(str((entry.get("record") or {}).get("text", "")))[:LONGEST_MENTION].strip()
+    record = entry.get("record") or {}
+    text = printable(str(record.get("text", "")))[:LONGEST_MENTION].strip()
     if not text or author.get("did") == repo.did:
         return None
     handle = author.get("handle")
@@ -88,4 +91,12 @@ def _mention(repo: Repo, entry: Mapping[str, Any], channel: str, persona: str) -
         text=text,
         at=moment(entry.get("indexedAt"), channel),
         url=f"https://bsky.app/profile/{name}/post/{uri.rpartition('/')[2]}",
+        answers=_answered(record.get("reply")),
     )
+
+
+def _answered(reply: object) -> tuple[str, ...]:
+    """What a post says that it answers: the post above it, and the one at which the conversation began."""
+    ends = (reply.get(name) for name in ("parent", "root")) if isinstance(reply, Mapping) else ()
+    found = (str(end.get("uri")) for end in ends if isinstance(end, Mapping))
+    return tuple(dict.fromkeys(uri for uri in found if _URI.fullmatch(uri)))

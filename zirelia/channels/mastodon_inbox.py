@@ -20,6 +20,7 @@ from zirelia.ports import Heard
 _FIRST_LOOK, _PER_PAGE, _PAGES = 20, 40, 5
 _VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 _AUTHOR = re.compile(r"[\w.-]+(@[\w.:-]+)?")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def hear(api: Api, *, account: str, persona: str, cursor: str | None) -> Heard:
@@ -57,6 +58,7 @@ def _mention(api: Api, account: str, persona: str, entry: Mapping[str, Any]) -> 
     name, url = str(author.get("acct") or ""), str(status.get("url") or "")
     if not text or author.get("id") == account or not _AUTHOR.fullmatch(name):
         return None
+    answered = str(status.get("in_reply_to_id") or "")
     return Mention(
         id=identity(status, api.name),
         channel=api.name,
@@ -65,4 +67,5 @@ def _mention(api: Api, account: str, persona: str, entry: Mapping[str, Any]) -> 
         text=text,
         at=moment(status.get("created_at"), api.name),
         url=url if is_address(url) else None,
+        answers=(answered,) if _ID.fullmatch(answered) else (),
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OPEN = frozenset({ReplyState.WAITING, ReplyState.HELD, ReplyState.APPROVED, ReplyState.SENDING, ReplyState.UNKNOWN})
 _COLOURS = {ReplyState.WAITING: "cyan", ReplyState.HELD: "yellow", ReplyState.SENT: "green", ReplyState.UNKNOWN: "red"}
+_SHOWN = 80
 _by = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who says so.")
 _number = click.argument("reply_id", type=click.IntRange(1))
 
@@ -33,13 +34,13 @@ def replies(ctx: click.Context, persona: str | None, everything: bool, as_json: 
         return
     with open_studio() as studio:
         found = studio.store.replies(persona=persona, states=None if everything else _OPEN)
-    if as_json:
-        terminal.print_json([reply.model_dump(mode="json") for reply in found])
-        return
-    if not found:
-        click.echo("No answers wait. New mentions: zirelia replies read")
-    for reply in reversed(found):
-        _show(reply)
+        if as_json:
+            terminal.print_json([reply.model_dump(mode="json") for reply in found])
+            return
+        if not found:
+            click.echo("No answers wait. New mentions: zirelia replies read")
+        for reply in reversed(found):
+            _show(studio, reply)
 
 
 @replies.command()
@@ -51,8 +52,8 @@ def read(persona: str | None) -> None:
     with open_studio(terminal.watcher(quiet=False)) as studio:
         kit, subject = _desk(studio, persona)
         drafted = listen(kit, subject)
-    for reply in drafted:
-        _show(reply)
+        for reply in drafted:
+            _show(studio, reply)
     click.echo(f"{len(drafted)} new" if drafted else "Nothing new.")
 
 
@@ -68,7 +69,7 @@ def approve(reply_id: int, by: str) -> None:
         kit, subject = _desk(studio, reply.mention.persona)
         if reply.state in {ReplyState.WAITING, ReplyState.HELD}:
             approve_reply(kit, reply_id, by=by)
-        _show(send_reply(kit, subject, reply_id))
+        _show(studio, send_reply(kit, subject, reply_id))
 
 
 @replies.command()
@@ -81,7 +82,7 @@ def edit(reply_id: int, text: str, by: str) -> None:
 
     with open_studio() as studio:
         kit, subject = _desk(studio, studio.store.reply(reply_id).mention.persona)
-        _show(edit_reply(kit, subject.persona, reply_id, text, by=by))
+        _show(studio, edit_reply(kit, subject.persona, reply_id, text, by=by))
 
 
 @replies.command()
@@ -94,7 +95,7 @@ def reject(reply_id: int, because: str, by: str) -> None:
 
     with open_studio() as studio:
         kit, _ = _desk(studio, studio.store.reply(reply_id).mention.persona)
-        _show(reject_reply(kit, reply_id, by=by, because=because))
+        _show(studio, reject_reply(kit, reply_id, by=by, because=because))
 
 
 def _desk(studio: Studio, persona: str | None) -> tuple[Kit, Subject]:
@@ -102,13 +103,23 @@ def _desk(studio: Studio, persona: str | None) -> tuple[Kit, Subject]:
     return studio.kit(subject), subject
 
 
-def _show(reply: Reply) -> None:
+def _show(studio: Studio, reply: Reply) -> None:
     mention = reply.mention
     state = click.style(f"{reply.state!s:8}", fg=_COLOURS.get(reply.state, "white"))
     click.echo(f"{reply.id:>4}  {state}  {mention.channel} · {printable(mention.author)}: {printable(mention.text)}")
+    if mention.post_id is not None:
+        click.echo(f"                {click.style(_about(studio, mention.post_id), dim=True)}")
     said = reply.text or reply.because or ""
     click.echo(f"                {click.style('→', dim=True)} {printable(said)}")
     if reply.text and reply.because:
         click.echo(f"                  {click.style(printable(reply.because), dim=True)}")
     if reply.receipt is not None:
         click.echo(f"                  {printable(reply.receipt.url)}")
+
+
+def _about(studio: Studio, post_id: int) -> str:
+    """The post under which it was said."""
+    draft = studio.store.get_post(post_id).draft
+    caption = " ".join(printable(draft.caption).split()) if draft is not None else ""
+    shown = caption if len(caption) <= _SHOWN else f"{caption[:_SHOWN]}…"
+    return f"under post {post_id}: {shown}"

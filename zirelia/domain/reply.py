@@ -51,7 +51,9 @@ MOVES: dict[ReplyState, frozenset[ReplyState]] = {
 
 
 class Mention(Value):
-    """What somebody said to the persona. id: the platform's. post_id: of her post that it answers, if it answers one."""
+    """What somebody said to the persona. id: the platform's. answers: the platform's ids of what it answers, as far as it tells
+    them, the nearest first. post_id: of her post that it answers, if it answers one.
+    """
 
     id: Text
     channel: Slug
@@ -60,6 +62,7 @@ class Mention(Value):
     text: Text = Field(max_length=LONGEST_MENTION)
     at: Instant
     url: Text | None = None
+    answers: tuple[Text, ...] = ()
     post_id: int | None = None
 
 

@@ -52,7 +52,7 @@ def listen(kit: Kit, subject: Subject) -> tuple[Reply, ...]:
             kit.watcher.note(f"{name}: mentions were not read: {error.message}")
             continue
         for mention in heard.mentions:
-            reply = kit.store.add_reply(_drafted(kit, persona, mention))
+            reply = kit.store.add_reply(_drafted(kit, persona, _placed(kit, mention)))
             if reply is not None:
                 drafted.append(reply)
         if heard.cursor is not None and heard.cursor != cursor:
@@ -143,6 +143,15 @@ def _saved(kit: Kit, reply: Reply, to: ReplyState, **changes: object) -> Reply:
     moved = step(reply, to, at=kit.now(), **changes)
     kit.store.save_reply(moved, expected_version=reply.version)
     return moved
+
+
+def _placed(kit: Kit, mention: Mention) -> Mention:
+    """With the post of hers that it answers. Another persona's post on the same platform is none of hers."""
+    for answered in mention.answers:
+        post_id = kit.store.post_sent_as(mention.channel, answered)
+        if post_id is not None and kit.store.get_post(post_id).persona == mention.persona:
+            return mention.model_copy(update={"post_id": post_id})
+    return mention
 
 
 def _drafted(kit: Kit, persona: Persona, mention: Mention) -> Reply:
