@@ -205,7 +205,7 @@ NETWORKS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("network", [0, 1], ids=["finder", "reader"])
 @pytest.mark.parametrize("way", NETWORKS)
-def test_lettering_over_a_network_that_fails(turn, real, way, network):
+def test_lettering_over_a_network_that_fails(turn, real, monkeypatch, way, network):
     instrument = LetteringInstrument()
     parts = list(instrument._loaded())
     parts[network] = Broken(parts[network], NETWORKS[way])
@@ -213,7 +213,7 @@ def test_lettering_over_a_network_that_fails(turn, real, way, network):
         parts[0] = Broken(
             parts[0], lambda said: [np.pad(np.ones((1, 1, 40, 200), np.float32), ((0, 0), (0, 0), (9, 271), (9, 111)))]
         )
-    instrument._networks = tuple(parts)
+    monkeypatch.setattr(lettering, "_load", lambda _: tuple(parts))
     post, _ = turn([instrument if one.name == "lettering" else one for one in real(Kind.ILLUSTRATED).values()])
     assert post.state is PostState.HELD
     (found,) = (f for f in post.attempts[0].verdict.findings if f.instrument == "lettering")

@@ -9,6 +9,7 @@ import yaml
 
 from zirelia.domain.text import LEAST_CERTAINTY, LEAST_WORDS
 from zirelia.domain.text_plain import words
+from zirelia.language import identify
 from zirelia.language.identify import PyLangIdentifier
 
 pytest.importorskip("py3langid", reason="not installed")
@@ -28,6 +29,22 @@ def test_the_language_of_a_post(text: str, language: str) -> None:
     code, sure = PyLangIdentifier().identify(text)
     assert code == language
     assert 0 < sure <= 1
+
+
+def test_many_identifiers_hold_one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from py3langid import langid
+
+    read = []
+    real = langid.LanguageIdentifier.from_model_file
+
+    def from_model_file(*arguments: object, **options: object) -> object:
+        read.append(arguments)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(langid.LanguageIdentifier, "from_model_file", from_model_file)
+    identify._model.cache_clear()
+    assert {PyLangIdentifier().identify("Heute regnet es, und ich zeichne.")[0] for _ in range(3)} == {"de"}
+    assert len(read) == 1
 
 
 def test_short_posts_of_six_languages() -> None:

@@ -13,6 +13,7 @@ import importlib.util
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,9 @@ QUOTED = 40
 ASKED_FOR = ("sign", "writing", "lettering", "poster", "text", "billboard", "banner", "menu", "newspaper", "label", "logo")
 
 
+_loading = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of writing: what was read (untrusted), how sure of it, 0 to 1, and where it stands."""
@@ -62,17 +66,13 @@ class Line:
 
 
 class LetteringInstrument:
-    """Implements `ports.Instrument`: one TECHNICAL finding with aspect `lettering`.
+    """Implements `ports.Instrument`: one TECHNICAL finding with aspect `lettering`. Its networks are loaded once a process.
 
     Where the shot asks for something that carries writing, such as a sign, what is read is not held against the picture.
     """
 
     name = "lettering"
     criteria = frozenset({Criterion.TECHNICAL})
-
-    def __init__(self) -> None:
-        self._networks: tuple[Any, Any, list[str]] | None = None
-        self._loading = threading.Lock()
 
     def examine(self, exhibit: Exhibit) -> Sequence[Finding]:
         """Raises MissingExtra without the package, ValueError for a network whose numbers are not finite."""
@@ -108,15 +108,14 @@ class LetteringInstrument:
         )
 
     def _loaded(self) -> tuple[Any, Any, list[str]]:
-        with self._loading:
-            if self._networks is None:
-                self._networks = _load()
-            return self._networks
+        with _loading:
+            return _load(PACKAGE)
 
 
-def _load() -> tuple[Any, Any, list[str]]:
+@lru_cache(maxsize=1)
+def _load(package: str) -> tuple[Any, Any, list[str]]:
     # the package is found but not imported: only its weights are wanted, not what it imports
-    spec = importlib.util.find_spec(PACKAGE)
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("embedded", "the lettering instrument")
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from zirelia.domain.verdict import Criterion, Finding, Outcome, Repair, RepairKind
@@ -18,6 +19,9 @@ from zirelia.ports import Exhibit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+_loading = threading.Lock()
 
 
 class _Prediction(Protocol):
@@ -30,7 +34,7 @@ class _Classifier(Protocol):
 
 
 class SafetyInstrument:
-    """Implements `ports.Instrument`; the model is loaded at the first picture, from the package only.
+    """Implements `ports.Instrument`; the model is loaded once a process, at the first picture, from the package only.
 
     Args:
         threshold: smallest probability of being safe that passes, between 0 and 1.
@@ -43,8 +47,6 @@ class SafetyInstrument:
         if not 0 < threshold < 1:
             raise ValueError(f"the safety threshold lies between 0 and 1, not at {threshold}")
         self._threshold = threshold
-        self._classifier: _Classifier | None = None
-        self._loading = threading.Lock()
 
     @property
     def threshold(self) -> float:
@@ -74,12 +76,11 @@ class SafetyInstrument:
         )
 
     def _loaded(self) -> _Classifier:
-        with self._loading:
-            if self._classifier is None:
-                self._classifier = _load()
-            return self._classifier
+        with _loading:
+            return _load()
 
 
+@lru_cache(maxsize=1)
 def _load() -> _Classifier:
     from importlib import resources
 

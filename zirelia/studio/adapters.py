@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zirelia.critic.faces import FaceRecogniser
     from zirelia.images.profiles import Profile
     from zirelia.language.chat import LangChainChat
     from zirelia.pocket.looks import LooksEncoder
@@ -276,6 +277,14 @@ def looks_encoder() -> LooksEncoder:
     from zirelia.pocket.weights import looks_path
 
     return LooksEncoder.load(looks_path())
+
+
+@cache
+def dlib_reader() -> FaceRecogniser:
+    """One a process: its networks take 100 MB, and are asked by one thread at a time anyway."""
+    from zirelia.critic.faces import FaceRecogniser
+
+    return FaceRecogniser()
 
 
 @cache

@@ -82,9 +82,7 @@ def images_licence(choice: Choice) -> str:
 def recogniser(kind: Kind) -> Recogniser:
     """Who tells people of this kind apart. Raises MissingExtra."""
     if kind is Kind.PHOTOGRAPHIC:
-        from zirelia.critic.faces import FaceRecogniser
-
-        return FaceRecogniser()
+        return adapters.dlib_reader()
     from zirelia.critic.sightings import LooksRecogniser
 
     encoder = adapters.looks_encoder()

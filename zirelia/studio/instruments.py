@@ -179,9 +179,7 @@ def face_reader(settings: Settings, named: str) -> FaceReader:
         if settings.critic.auraface is None:
             raise ConfigurationError("AuraFace has no folder", hint="set ZIRELIA_CRITIC_AURAFACE")
         return AuraFace(settings.critic.auraface)
-    from zirelia.critic.faces import FaceRecogniser
-
-    return FaceRecogniser()
+    return adapters.dlib_reader()
 
 
 def _photographed() -> dict[str, list[Path]]:

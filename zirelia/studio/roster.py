@@ -10,6 +10,7 @@ Implements engine.roster.Roster for one Studio, which several threads share.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 _HERE = {"pocket", "flux", "kontext", "klein", "qwen-edit"}
 """Image and edit backends that need this machine's device."""
 
+MOST_DESKS = 32
+"""Personas whose kit and decoded references are kept at hand; with thousands of accounts, those of the last jobs."""
+
 
 class StudioRoster:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._lock = threading.RLock()
         self._seen: dict[str, float] = {}
-        self._desks: dict[str, tuple[Kit, Subject]] = {}
+        self._desks: OrderedDict[str, tuple[Kit, Subject]] = OrderedDict()
 
     def names(self) -> Sequence[str]:
         said = self._studio.settings.engine.personas
@@ -52,6 +56,9 @@ class StudioRoster:
             if name not in self._desks:
                 subject = self._studio.subject(name)
                 self._desks[name] = self._studio.kit(subject), subject
+            self._desks.move_to_end(name)
+            while len(self._desks) > MOST_DESKS:
+                self._desks.popitem(last=False)
             kit, subject = self._desks[name]
             return replace(kit, watcher=watcher), subject
 
