@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def _misspelt(name: str, known: Mapping[str, Leaf]) -> str | None:
     return close[0] if close else None
 
 
+@lru_cache(maxsize=1)
 def _by_env() -> dict[str, Leaf]:
     return {leaf.env: leaf for leaf in leaves()}
 
