@@ -28,6 +28,8 @@ from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.publish import publish
 
 ROUNDS = 30
+PAUSES = (61, 301, 901)
+"""Seconds after the first tries, as the daemon waits; after all others as after the last of these."""
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Press:
                 self.clock.at = max(self.clock.at, wait.until or self.clock.at)
             except ProviderError as error:
                 self.errors.append(error)
-            self.clock.passes(61)
+            self.clock.passes(PAUSES[min(number, len(PAUSES) - 1)])
         (publication,) = self.store.publications(post.id)
         self.told(publication)
         return publication

@@ -112,7 +112,8 @@ def test_a_fault_ends_in_exactly_one_publication(name, fault, press):
         stage.plant("Something else", NOW + timedelta(seconds=1))
         FAULTS[fault](stage)
         post = press.approved(name, "Tea, again.")
-        publication = press.send(post, lambda: stage.open(timeout=IMPATIENT))
+        # only where a time-out is meant: a busy machine may be slower than that without one
+        publication = press.send(post, lambda: stage.open(timeout=IMPATIENT if "time-out" in fault else 10.0))
         assert publication.state is P.PUBLISHED
         (mine,) = out_of(stage, "Tea, again.")[1:]
         assert publication.receipt.platform_id == mine["id"]
