@@ -29,7 +29,7 @@ def test_a_home_without_keys_has_none_to_keep(zirelia, home, stored):
     assert zirelia("backup", home / "again", "--json").json["keys_left_out"] == []
 
 
-@pytest.mark.parametrize("token_key", [new_key(), None])
+@pytest.mark.parametrize("token_key", [new_key(), None], ids=["with a key", "without"])
 def test_the_keys_are_named_and_not_copied(zirelia, home, stored, connected, write_env, token_key):
     stored()
     write_env(**({"ZIRELIA_TOKEN_KEY": token_key} if token_key else {}))
