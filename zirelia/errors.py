@@ -3,6 +3,7 @@
     ZireliaError                     exit  what the caller can do
     ├── ConfigurationError             2   correct .env, config/*.toml or the environment
     │   ├── MissingExtra               2   pip install 'zirelia[...]'
+    │   ├── NotConnected               2   zirelia connect CHANNEL
     │   └── DefinitionError            2   correct the persona pack or the agent file (file, line and key are named)
     ├── NotFound                       3   a wrong id or name
     ├── IllegalTransition              4   the post is in a state that does not allow this
@@ -15,7 +16,7 @@
     │   ├── ProviderTimeout            8
     │   ├── RateLimited                8   carries retry_after
     │   ├── ProviderRefused            8   a bad key, a bad request, content refused: do not retry
-    │   │   └── TokenRefused           8   the platform does not take an account's token any more
+    │   │   └── TokenRefused           8   the platform does not take an account's token any more, or none can be used
     │   └── BadAnswer                  8   the model's answer did not fit its schema, asked again as often as allowed
     ├── MediaError                     9   a picture that cannot be read, is too large, or is not what it says
     ├── StoreError                    10   the database or the media folder
@@ -59,6 +60,14 @@ class MissingExtra(ConfigurationError):
     def __init__(self, extra: str, what: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}', which is not installed", hint=f"pip install 'zirelia[{extra}]'")
         self.extra = extra
+
+
+class NotConnected(ConfigurationError):
+    """The persona posts on a channel for which she has no account."""
+
+    def __init__(self, message: str, *, channel: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.channel = channel
 
 
 class DefinitionError(ConfigurationError):
@@ -149,7 +158,9 @@ class ProviderRefused(ProviderError):
 
 
 class TokenRefused(ProviderRefused):
-    """The account's token has expired or was revoked; nothing was done. `retryable` when a new one will be had."""
+    """The account's token has expired or was revoked, or there is none that can be used; nothing was done. `provider` is the
+    channel. `retryable` when a new one will be had.
+    """
 
 
 class BadAnswer(ProviderError):

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from zirelia.channels.oauth import Found
 from zirelia.domain.connection import ConnectionState, Grant, Secrets
 from zirelia.domain.publication import PublicationState
-from zirelia.errors import ProviderRefused, TokenRefused
+from zirelia.errors import TokenRefused
 from zirelia.store.vault import new_key
 from zirelia.studio import open_studio
 from zirelia.studio.connecting import Account, store
@@ -76,7 +76,9 @@ def test_where_only_a_person_helps_nothing_goes_out(studio, servers, press):
     assert publication.state is PublicationState.NOT_PUBLISHED
     assert meta.published == ()
     assert studio.store.connection("mira", "facebook")[0].state is ConnectionState.NEEDS_PERSON
-    assert {type(error) for error in press.errors} == {TokenRefused, ProviderRefused}
+    assert {(type(error), error.provider) for error in press.errors} == {(TokenRefused, "facebook")}
+    assert "needs a person" in press.errors[-1].message
+    assert len(press.errors) > 1
     assert not any(error.retryable for error in press.errors)
     assert press.errors[-1].hint == "zirelia connect facebook --persona mira"
     again = connect(studio, "facebook", meta.page, token, renewable=False)

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,13 @@ import pytest
 
 import zirelia as package
 from zirelia.domain.connection import Secrets
+from zirelia.domain.post import PostState
+from zirelia.domain.publication import AccountLimits
+from zirelia.engine.work import Worker
 from zirelia.store.media import MediaStore
 from zirelia.store.sql import SqlStore
 from zirelia.store.vault import Vault, new_key
+from zirelia.studio import SilentWatcher, open_studio
 from zirelia.testing.meta_tokens import MetaServer
 from zirelia.testing.x_tokens import XAccountServer
 
@@ -138,6 +143,66 @@ def test_of_several_pages_one_is_named(home, key, env, server, zirelia):
     assert "you are told 14, 7 and 1 days before" in said.out
     assert stored(home, key, "facebook")[0].account == "200"
     assert "there is no account Third" in zirelia("connect", "facebook", "--account", "Third").err
+
+
+@pytest.mark.parametrize("server", ["x"], indirect=True)
+def test_posts_that_waited_for_the_account_go_on(home, key, env, server, zirelia, stored):
+    """Once, and with no others."""
+    env(server)
+    for number in range(1, 4):
+        stored(PostState.APPROVED, number=number)
+    with SqlStore(home / "home" / "zirelia.db", MediaStore(home / "home" / "media")) as store:
+        for post_id, account in ((1, "x"), (2, None), (3, "x")):
+            store.bury(post_id, "x: the token has expired or was revoked", account=account)
+    said = zirelia("connect", "x")
+    assert "2 posts that waited for this account go on: 1, 3" in said.out
+    assert [one["post"] for one in zirelia("status", "--json").json["given_up"]] == [2]
+    with SqlStore(home / "home" / "zirelia.db", MediaStore(home / "home" / "media")) as store:
+        store.bury(3, "x: the token has expired or was revoked", account="x")
+    assert zirelia("connect", "x", "--json").json["revived"] == [3]
+    assert "go on" not in zirelia("connect", "x").out
+
+
+def worked(post_id):
+    """The daemon publishes the post on X; its job afterwards."""
+    with open_studio() as studio:
+        subject = studio.subject()
+        subject = replace(subject, persona=subject.persona.model_copy(update={"channels": ("x",)}))
+
+        class Roster:
+            def desk(self, name, watcher):
+                return studio.kit(subject), subject
+
+        Worker(
+            studio.store,
+            Roster(),
+            limits=AccountLimits(daily=9, gap_minutes=0),
+            late=timedelta(days=9999),
+            policy="postpone",
+            now=lambda: datetime.now(UTC),
+            paused=lambda _: None,
+            watcher=lambda *_: SilentWatcher(),
+            tell=lambda *_, **__: None,
+        ).publish(post_id)
+        return studio.store.job(post_id)
+
+
+@pytest.mark.parametrize("server", ["x"], indirect=True)
+@pytest.mark.parametrize("account", ["never connected", "revoked"])
+def test_a_post_that_waited_for_its_account_goes_out_once(env, server, zirelia, stored, account):
+    env(server)
+    stored(PostState.APPROVED)
+    if account == "revoked":
+        zirelia("connect", "x")
+        server.revoke()
+        assert worked(1).account == "x"  # the token is not taken, and the next try asks for another one
+    waiting = worked(1)
+    assert (waiting.dead, waiting.account) == (account == "revoked", "x")
+    assert "1 post that waited for this account goes on: 1" in zirelia("connect", "x").out
+    assert worked(1) is None
+    assert len(server.published) == 1
+    assert "goes on" not in zirelia("connect", "x").out
+    assert zirelia("show", 1, "--json").json["state"] == "published"
 
 
 class TestMistakes:

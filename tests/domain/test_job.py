@@ -81,6 +81,15 @@ def test_a_dead_letter_comes_back_only_by_a_person():
     assert (back.at, back.tries, back.problem) == (NOW, 0, None)
 
 
+def test_the_account_of_which_a_job_failed_is_that_of_the_last_try():
+    failed = put_off(job(K.PUBLISH), now=NOW, because="not connected", account="x")
+    assert failed.account == "x"
+    assert put_off(failed, now=NOW, because="429").account is None
+    assert buried(failed, "was revoked", account="x").account == "x"
+    assert buried(failed, "refused").account is None
+    assert revived(failed, NOW).account is None
+
+
 @given(
     before=st.sampled_from([None, *S]),
     state=st.sampled_from(list(S)),

@@ -16,11 +16,13 @@ from zirelia.errors import (
     Conflict,
     ConsentRequired,
     IllegalTransition,
+    NotConnected,
     NotYet,
     ProviderError,
     ProviderRefused,
     RateLimited,
     StoreError,
+    TokenRefused,
 )
 from zirelia.studio import SilentWatcher
 from zirelia.workflow.produce import opened
@@ -82,6 +84,23 @@ def test_each_failure_has_its_consequence(works, now, error, after, tries, told)
     assert job.kind is JobKind.WRITE
     assert (job.at - now if job.at else None, job.tries, heard) == (after, tries, told)
     assert answer == {"post": 1, "failed": type(error).__name__}
+
+
+@pytest.mark.parametrize(
+    ("error", "dead", "account"),
+    [
+        (TokenRefused("was revoked", provider="x"), True, "x"),
+        (NotConnected("no account", channel="mastodon"), False, "mastodon"),
+        (ProviderRefused("a text it does not take", provider="x"), True, None),
+        (ConfigurationError("line 3: nonsense"), False, None),
+        (ConsentRequired("whose face is it?"), True, None),
+        (RuntimeError("a defect"), False, None),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_job_knows_of_whose_account_it_failed(works, error, dead, account):
+    job, _, _ = works(error)
+    assert (job.dead, job.account) == (dead, account)
 
 
 def test_a_pause_is_no_failure(works, now):

@@ -142,7 +142,7 @@ def test_one_that_cannot_be_renewed_needs_a_person(open_home, x, meta):
         with pytest.raises(TokenRefused) as error:
             channel.measure(RECEIPT)
         assert not error.value.retryable
-        with pytest.raises(ProviderRefused, match="needs a person") as error:
+        with pytest.raises(TokenRefused, match="needs a person") as error:
             channel.measure(RECEIPT)
         assert error.value.hint == "zirelia connect facebook --persona mira"
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, TokenRefused
+from zirelia.errors import ConfigurationError, ProviderError, TokenRefused
 from zirelia.network.failures import cleaned, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
@@ -135,14 +135,14 @@ class Wire:
 
 @contextmanager
 def connected(line: Line) -> Iterator[Wire]:
-    """Connections for one block. Raises ProviderRefused, before anything is sent, where there is no token that can be used."""
+    """Connections for one block. Raises TokenRefused, before anything is sent, where there is no token that can be used."""
     try:
         token = line.token()
     except ConfigurationError as error:
-        raise ProviderRefused(error.message, provider=line.provider, hint=error.hint) from error
+        raise TokenRefused(error.message, provider=line.provider, hint=error.hint) from error
     # a header cannot hold anything else, and the library's complaint about it would show the token
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ProviderRefused("the stored token is empty or damaged", provider=line.provider, hint=line.reconnect)
+        raise TokenRefused("the stored token is empty or damaged", provider=line.provider, hint=line.reconnect)
     with httpx.Client(
         base_url=line.base_url, timeout=httpx.Timeout(line.timeout), trust_env=False, follow_redirects=False
     ) as client:

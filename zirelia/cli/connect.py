@@ -71,15 +71,20 @@ def connect(
         else:
             given = _by_app(settings, channel, account, browser=not no_browser)
         connection = connecting.store(studio, whom.name, channel, given)
+        revived = studio.store.revive_waiting(whom.name, channel, datetime.now(UTC))
         said = connecting.declare(studio, connection)
     if as_json:
-        terminal.print_json(shape(connection))
+        terminal.print_json({**shape(connection), "revived": list(revived)})
         return
     click.echo(f"{click.style('✓', fg='green')} {whom.name} is connected to {channel} as {printable(connection.name)}")
     if said is not None:
         click.echo(f"  {printable(said)}")
     if connection.expires_at is not None and not connection.renewable:
         click.echo(f"  it ends on {connection.expires_at:%d %b %Y}: you are told 14, 7 and 1 days before")
+    if revived:
+        posts, go = ("post", "goes") if len(revived) == 1 else ("posts", "go")
+        numbers = ", ".join(map(str, revived))
+        click.echo(f"  {len(revived)} {posts} that waited for this account {go} on: {numbers}")
     if channel not in whom.channels:
         click.echo(f"  to post there, add {channel} to 'channels' in persona.yaml of {whom.name}")
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from zirelia.domain.post import Post, PostState
-from zirelia.domain.value import Instant, Value
+from zirelia.domain.value import Instant, Slug, Value
 
 LEASE = timedelta(minutes=2)
 """How long a job that was started counts as being done before somebody asks whether it still is."""
@@ -38,7 +38,8 @@ class JobKind(StrEnum):
 
 class Job(Value):
     """round counts the workflows that were started for the post, tries the failed ones of this kind in a row; `workflow` is the
-    id of the last one, None until the engine has started any.
+    id of the last one, None until the engine has started any. account: the channel whose account was what the last try failed
+    of, so that the job goes on when it is connected.
     """
 
     post_id: int
@@ -48,6 +49,7 @@ class Job(Value):
     tries: int = Field(default=0, ge=0)
     problem: str | None = None
     workflow: str | None = None
+    account: Slug | None = None
 
     @property
     def dead(self) -> bool:
@@ -100,17 +102,17 @@ def _first(kind: JobKind, post: Post, job: Job | None) -> Job:
     return Job(post_id=post.id, kind=kind, at=at, round=0 if job is None else job.round)
 
 
-def put_off(job: Job, *, now: datetime, because: str, at_least: timedelta = timedelta(0)) -> Job:
+def put_off(job: Job, *, now: datetime, because: str, at_least: timedelta = timedelta(0), account: str | None = None) -> Job:
     """The job after a failed try: later by a wait that grows with the tries, and no sooner than asked for."""
     wait = max(_BACKOFF[min(job.tries, len(_BACKOFF) - 1)], at_least)
-    return job.model_copy(update={"at": now + wait, "tries": job.tries + 1, "problem": because})
+    return job.model_copy(update={"at": now + wait, "tries": job.tries + 1, "problem": because, "account": account})
 
 
-def buried(job: Job, because: str) -> Job:
+def buried(job: Job, because: str, *, account: str | None = None) -> Job:
     """The job as a dead letter."""
-    return job.model_copy(update={"at": None, "problem": because})
+    return job.model_copy(update={"at": None, "problem": because, "account": account})
 
 
 def revived(job: Job, now: datetime) -> Job:
     """A person looked: at once, and with all tries."""
-    return job.model_copy(update={"at": now, "tries": 0, "problem": None})
+    return job.model_copy(update={"at": now, "tries": 0, "problem": None, "account": None})

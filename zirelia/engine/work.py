@@ -27,6 +27,7 @@ from zirelia.errors import (
     ZireliaError,
 )
 from zirelia.ports import Store, Watcher
+from zirelia.workflow.connections import account_of
 from zirelia.workflow.kit import Kit, Subject
 from zirelia.workflow.produce import resume, write
 from zirelia.workflow.publish import publish
@@ -44,11 +45,13 @@ class Jobs(Store, Protocol):
 
     def job(self, post_id: int) -> Job | None: ...
 
-    def put_off(self, post_id: int, *, now: datetime, because: str, at_least: timedelta = ...) -> Job | None: ...
+    def put_off(
+        self, post_id: int, *, now: datetime, because: str, at_least: timedelta = ..., account: str | None = ...
+    ) -> Job | None: ...
 
     def wait_until(self, post_id: int, at: datetime, because: str) -> Job | None: ...
 
-    def bury(self, post_id: int, because: str) -> Job | None: ...
+    def bury(self, post_id: int, because: str, *, account: str | None = ...) -> Job | None: ...
 
 
 class Told(Protocol):
@@ -146,7 +149,7 @@ class Worker:
         return _told(after)
 
     def _failed(self, post_id: int, error: ZireliaError, *, cause: Exception | None = None) -> dict[str, Any]:
-        now, watcher = self._now(), self._watcher(post_id, "")
+        now, watcher, account = self._now(), self._watcher(post_id, ""), account_of(error)
         told = {"post": post_id, "failed": type(cause or error).__name__}
         try:
             if isinstance(error, Conflict):
@@ -156,12 +159,12 @@ class Worker:
             elif _may_pass(error):
                 retry_after = timedelta(seconds=getattr(error, "retry_after", None) or 0)
                 watcher.failed(error.message)
-                self._store.put_off(post_id, now=now, because=error.message, at_least=retry_after)
+                self._store.put_off(post_id, now=now, because=error.message, at_least=retry_after, account=account)
                 if isinstance(error, ConfigurationError):
                     self._tell("configuration", f"post {post_id} waits: {error.message}", post=self._store.get_post(post_id))
             else:
                 watcher.failed(error.message)
-                self._store.bury(post_id, error.message)
+                self._store.bury(post_id, error.message, account=account)
                 self._tell("dead", f"post {post_id} needs a person: {error.message}", post=self._store.get_post(post_id))
         except StoreError as still:
             # the job's lease runs out by itself, and then the clock asks again

@@ -79,7 +79,7 @@ class Due:
         self._write(job.model_copy(update={"at": lease_until}))
 
     def bury(self, job: Job, because: str) -> None:
-        self._write(buried(job, because))
+        self._write(buried(job, because, account=job.account))
 
     def _mark(self, slot: PlannedSlot, state: str) -> None:
         self.session.execute(update(SlotRow).where(SlotRow.id == slot.id).values(state=state))
@@ -225,16 +225,18 @@ class JobTables:
         with self._database.reading() as session:
             return tuple((post_id, persona, state, since) for post_id, persona, state, since in session.execute(query))
 
-    def put_off(self, post_id: int, *, now: datetime, because: str, at_least: timedelta = timedelta(0)) -> Job | None:
+    def put_off(
+        self, post_id: int, *, now: datetime, because: str, at_least: timedelta = timedelta(0), account: str | None = None
+    ) -> Job | None:
         """After a failed try that left the post as it was; None when the post has no job any more."""
-        return self._changed(post_id, lambda job: put_off(job, now=now, because=because, at_least=at_least))
+        return self._changed(post_id, lambda job: put_off(job, now=now, because=because, at_least=at_least, account=account))
 
     def wait_until(self, post_id: int, at: datetime, because: str) -> Job | None:
         """Later, without a try being counted: it was not this post's fault."""
         return self._changed(post_id, lambda job: job.model_copy(update={"at": at, "problem": because}))
 
-    def bury(self, post_id: int, because: str) -> Job | None:
-        return self._changed(post_id, lambda job: buried(job, because))
+    def bury(self, post_id: int, because: str, *, account: str | None = None) -> Job | None:
+        return self._changed(post_id, lambda job: buried(job, because, account=account))
 
     def revive(self, post_id: int, now: datetime) -> Job:
         """At once, and with all tries. Raises NotFound for a post without a job."""
@@ -242,6 +244,20 @@ class JobTables:
         if revived_job is None:
             raise NotFound(f"nothing is owed to post {post_id}", hint=f"zirelia show {post_id}")
         return revived_job
+
+    def revive_waiting(self, persona: str, channel: str, now: datetime) -> tuple[int, ...]:
+        """As `revive`, for her posts whose publication failed of that account, dead or put off; their ids."""
+        waiting = (
+            select(JobRow)
+            .join(PostRow, PostRow.id == JobRow.post_id)
+            .where(PostRow.persona == persona, JobRow.kind == JobKind.PUBLISH.value, JobRow.account == channel)
+            .order_by(JobRow.post_id)
+        )
+        with self._database.writing() as session:
+            found = session.scalars(waiting.with_for_update(of=JobRow)).all()
+            for row in found:
+                rows.fill_job(row, revived(rows.to_job(row), now))
+            return tuple(row.post_id for row in found)
 
     def _changed(self, post_id: int, change: Callable[[Job], Job]) -> Job | None:
         with self._database.writing() as session:

@@ -20,7 +20,7 @@ from zirelia.store.locks import advisory_key
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in migrations/versions; kept here so that opening an up-to-date database loads no Alembic."""
 
 _FOLDER = Path(__file__).parent / "migrations"

@@ -212,6 +212,7 @@ def fill_job(row: JobRow, job: Job) -> None:
     row.tries = job.tries
     row.problem = job.problem
     row.workflow = job.workflow
+    row.account = job.account
 
 
 def to_job(row: JobRow) -> Job:
@@ -223,4 +224,5 @@ def to_job(row: JobRow) -> Job:
         tries=row.tries,
         problem=row.problem,
         workflow=row.workflow,
+        account=row.account,
     )

@@ -64,7 +64,9 @@ class SlotRow(Base):
 
 
 class JobRow(Base):
-    """What the engine owes a post next; `at` is None when it waits for a person to look."""
+    """What the engine owes a post next; `at` is None when it waits for a person to look, `account` the channel whose account it
+    failed of.
+    """
 
     __tablename__ = "jobs"
 
@@ -75,6 +77,7 @@ class JobRow(Base):
     tries: Mapped[int]
     problem: Mapped[str | None] = mapped_column(Text)
     workflow: Mapped[str | None] = mapped_column(String(200))
+    account: Mapped[str | None] = mapped_column(String(40))
 
 
 class NodeRow(Base):

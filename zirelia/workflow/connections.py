@@ -20,7 +20,15 @@ from typing import Protocol
 
 from zirelia.domain.connection import Connection, ConnectionState, Grant, Secrets, warning
 from zirelia.domain.post import Post
-from zirelia.errors import ConfigurationError, Conflict, OfflineViolation, ProviderError, TokenRefused, ZireliaError
+from zirelia.errors import (
+    ConfigurationError,
+    Conflict,
+    NotConnected,
+    OfflineViolation,
+    ProviderError,
+    TokenRefused,
+    ZireliaError,
+)
 
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 40.0
@@ -175,10 +183,17 @@ def reconnect(persona: str, channel: str) -> str:
     return f"zirelia connect {channel} --persona {persona}"
 
 
+def account_of(error: ZireliaError) -> str | None:
+    """The channel whose account is what failed, and is to be connected before the same can succeed; None for another cause."""
+    if isinstance(error, NotConnected):
+        return error.channel
+    return error.provider if isinstance(error, TokenRefused) else None
+
+
 def _read(keeper: Keeper, persona: str, channel: str) -> tuple[Connection, bytes]:
     found = keeper.store.connection(persona, channel)
     if found is None:
-        raise ConfigurationError(f"{persona} is not connected to {channel}", hint=reconnect(persona, channel))
+        raise NotConnected(f"{persona} is not connected to {channel}", channel=channel, hint=reconnect(persona, channel))
     return found
 
 

@@ -20,7 +20,7 @@ from zirelia.domain.ledger import LedgerState
 from zirelia.domain.persona import Persona
 from zirelia.domain.post import Post, PostState, move
 from zirelia.domain.publication import DAY, AccountLimits, Publication, PublicationState, Receipt, earliest, publication_id
-from zirelia.errors import BudgetExceeded, ConfigurationError, IllegalTransition, NotYet, ProviderError, ZireliaError
+from zirelia.errors import BudgetExceeded, IllegalTransition, NotConnected, NotYet, ProviderError, ZireliaError
 from zirelia.ports import Channel, Plan, Sending, Uncertain
 from zirelia.workflow import postage
 from zirelia.workflow.consent import check_consent
@@ -96,8 +96,9 @@ def _keep(kit: Kit, post: Post, channels: Mapping[str, Channel], limits: Account
 def _channels(kit: Kit, subject: Subject) -> dict[str, Channel]:
     missing = [name for name in subject.persona.channels if name not in kit.channels]
     if missing:
-        raise ConfigurationError(
+        raise NotConnected(
             f"{subject.persona.name} posts on {', '.join(missing)}, which is not set up",
+            channel=missing[0],
             hint=f"zirelia connect {missing[0]} --persona {subject.persona.name}; or change 'channels' in the persona pack, "
             f"available: {', '.join(kit.channels) or 'none'}",
         )
