@@ -20,6 +20,7 @@ TORCH_INDEX ?=
 # processes that run the tests; each takes one core and about 2 GB
 WORKERS ?= 2
 KILLS ?= 500
+FAULTS ?= 300
 
 BIN := $(VENV)/bin
 # -qq: an index that a machine's pip configuration adds may warn once a package; errors are still shown
@@ -33,7 +34,7 @@ export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo face test crash pds check lint docs lock clean
+.PHONY: help demo face test crash faults pds check lint docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -59,11 +60,17 @@ crash: $(VENV)/.dev  ## KILLS kills of the daemon on SQLite and PostgreSQL, and 
 	@ZIRELIA_CRASHES=$(KILLS) ZIRELIA_CRASH_TABLE=$(CURDIR)/home/crash.md $(BIN)/python -m pytest -s tests/engine/test_crashes.py
 	@printf '\n| database | kills from outside + at the worst moments | posts | lost | twice (folder) | twice (platform) | paid calls | finished ones paid again | paid, and not answered before the kill | time |\n|---|---|---|---|---|---|---|---|---|---|\n' && grep '^|' home/crash.md
 
+faults: $(VENV)/.dev  ## FAULTS publications with faults on every channel, and the table of what became of them
+	$(call say,$(FAULTS) faulted publications)
+	@rm -f home/faults.md && mkdir -p home
+	@ZIRELIA_TEST_FAULTS=$(FAULTS) ZIRELIA_FAULT_TABLE=$(CURDIR)/home/faults.md $(BIN)/python -m pytest tests/channels/test_hundreds.py
+	@printf '\n| channel | publications | faults | published | unknown | lost | twice |\n|---|---|---|---|---|---|---|\n' && cat home/faults.md
+
 pds: $(VENV)/.dev  ## the real Bluesky server from npm (minutes, once), and the tests that need it
 	$(call say,the Bluesky server)
 	@VENV='$(VENV)' scripts/pds
 	$(call say,pytest)
-	@ZIRELIA_TEST_PDS=1 $(BIN)/python -m pytest tests/channels/test_bluesky.py tests/channels/test_contract.py tests/end_to_end/test_everywhere.py -k "bluesky or everywhere" $(PYTEST_ARGS)
+	@ZIRELIA_TEST_PDS=1 $(BIN)/python -m pytest tests/channels/test_bluesky.py tests/channels/test_contract.py tests/channels/test_hundreds.py tests/end_to_end/test_everywhere.py -k "bluesky or everywhere" $(PYTEST_ARGS)
 
 check: lint test  ## what CI runs: style, types, directions of import, Dockerfile, docs, tests
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import random
 import threading
 import traceback
 from collections.abc import Callable
@@ -35,8 +33,6 @@ P = PublicationState
 SENDING = Sending(begun=NOW)
 SECOND = timedelta(seconds=1)
 IMPATIENT, LATE = 3.0, 4.0
-MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "60")) // 4
-"""Publications of the long test; read here, because tests see no setting of the shell."""
 
 
 @pytest.fixture
@@ -318,27 +314,6 @@ def test_a_token_that_is_not_taken_publishes_nothing_and_says_how_to_get_another
         assert not any(one in str(error) for one in (good, bad))
     assert len(pressed.door.published) == 1
     assert not any(one in words for words in press.watcher.words for one in (good, bad))
-
-
-@pytest.mark.slow
-def test_many_faulted_publications(press):
-    """Each with up to three faults at places drawn by chance."""
-    chance = random.Random(2026)
-    with accounts.staged(press.clock) as stage:
-        for number in range(MANY):
-            stage.door._faults.clear()
-            stage.door.ahead = timedelta(minutes=chance.choice((0, 0, 10, -10)))
-            for _ in range(chance.randint(1, 3)):
-                kind = chance.choice(({"silent": True}, {"status": 500}, {"status": 503}, {"status": 429}))
-                after = chance.random() < 0.5 and kind.get("status") != 429  # who refuses has not done it
-                place = chance.choice(("getRecord", "getSession", "uploadBlob", "putRecord", "putRecord"))
-                stage.door.fail(place, after=after, times=chance.randint(1, 2), **kind)
-            words = f"Number {number}, said once."
-            publication = press.send(press.approved("bluesky", words), stage.open)
-            there = [post for post in stage.door.published if words in post["text"]]
-            assert publication.state is P.PUBLISHED, (number, publication)
-            assert [post["id"] for post in there] == [publication.receipt.platform_id]
-            press.clock.passes(7200)
 
 
 # ---- sessions --------------------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ Faults × channels through the real publish(): reconcile, then send again only w
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -22,8 +20,6 @@ accounts, presses = beside("meta_accounts"), beside("press")
 P = PublicationState
 IMPATIENT = 0.3
 LATE = 0.9
-MANY = int(os.environ.get("ZIRELIA_TEST_FAULTS", "60"))
-"""Publications of the long test; read here, because tests see no setting of the shell."""
 
 
 def _limited(stage):
@@ -188,30 +184,3 @@ def test_two_that_fit_are_left_to_a_person(name, press):
         assert publication.state is P.UNKNOWN
         assert "2 posts with this text" in publication.note
         assert len(stage.server.published) == 2
-
-
-@pytest.mark.slow
-def test_hundreds_of_faulted_publications(press):
-    """Each with up to three faults at places drawn by chance."""
-    chance = random.Random(2026)
-    ended: dict[str, int] = {}
-    for name in accounts.NAMES:
-        with accounts.staged(name, press.clock) as stage:
-            places = [*stage.before, stage.publish, stage.publish, stage.look]
-            for number in range(MANY // len(accounts.NAMES)):
-                stage.server._faults.clear()
-                stage.server.forgets = chance.random() < 0.5
-                stage.server.ahead = timedelta(minutes=chance.choice((0, 0, 10, -10)))
-                stage.server.hides = chance.choice((0.0, 0.0, 120.0))
-                for _ in range(chance.randint(1, 3)):
-                    kind = chance.choice(({"silent": True}, {"status": 500}, {"status": 503}, {"status": 429}))
-                    after = chance.random() < 0.5 and kind.get("status") != 429  # who refuses has not done it
-                    stage.server.fail(chance.choice(places), after=after, times=chance.randint(1, 2), **kind)
-                words = f"Number {number} of {name}, said once."
-                publication = press.send(press.approved(name, words), stage.open)
-                ended[publication.state] = ended.get(publication.state, 0) + 1
-                there = len(out_of(stage, words))
-                assert there <= 1, (name, number, there)
-                assert there == 1 or publication.state is P.UNKNOWN, (name, number, publication)
-                press.clock.passes(7200)
-    assert ended[P.PUBLISHED] == sum(ended.values())
