@@ -9,12 +9,16 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
-from datetime import UTC, datetime
+import time
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import c2pa
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -24,6 +28,8 @@ from zirelia.resources import folder
 from zirelia.store.vault import new_key
 from zirelia.studio import open_studio
 from zirelia.studio.connecting import Account, store
+from zirelia.studio.rehearsal import Wanted
+from zirelia.studio.rehearsal_page import write_rehearsal_page
 from zirelia.testing.pds_server import PdsServer, packages
 
 EMULATED = ("instagram", "threads", "facebook", "mastodon", "x")
@@ -95,15 +101,58 @@ def test_one_command_publishes_everywhere_once(world, zirelia, home):
     assert stages["x"].server.published[0]["ai"] is True
     assert stages["instagram"].server.published[0]["ai"] is True
     _read_by_others(stages["mastodon"].server, bluesky, caption)
-    _nothing_secret(
-        stages, bluesky, home, [zirelia(*one.split()) for one in ("status", "show 1", "doctor", "results", "costs")]
-    )
     verified = zirelia("verify", home / "home" / "outbox" / "pub-1-folder.jpg", "--json")
     assert verified.code == 0, verified
+    _nothing_secret(stages, bluesky, home, _everything_said(zirelia, home) | {"verify": verified.out})
+
+
+def _everything_said(zirelia, home):
+    """What is shown besides the home's files: by commands, pages, the manifest, a dump, and a daemon."""
+    commands = ("status", "show 1", "doctor", "results --page results.html", "costs", "queue", "connect", "replies", "calendar")
+    said = {one: str(zirelia(*one.split())) for one in commands}
+    with open_studio() as studio:
+        start = _now() - timedelta(days=1)
+        week = Wanted(name="week", personas=("mira",), start=start, until=start + timedelta(days=7), at=start)
+        write_rehearsal_page(studio, week, home / "rehearsal.html")
+    said |= {path.name: path.read_text() for path in home.glob("*.html")}
+    assert {"results.html", "rehearsal.html"} <= said.keys()
+    with (
+        (home / "home" / "outbox" / "pub-1-folder.jpg").open("rb") as picture,
+        c2pa.Reader("image/jpeg", picture) as reader,
+    ):
+        said["manifest"] = reader.json()
+    with closing(sqlite3.connect(home / "home" / "zirelia.db")) as database:
+        said["dump"] = "\n".join(database.iterdump())
+    assert "mira" in said["dump"]
+    return said | _daemon_said(home)
+
+
+def _daemon_said(home):
+    """The log of a daemon, and its pages."""
+    log = home / "daemon.log"
+    command = [sys.executable, "-m", "zirelia.cli", "up", "--roles", "clock,web"]
+    with log.open("wb") as written:
+        running = subprocess.Popen(
+            command, cwd=home, env={**os.environ, "ZIRELIA_WEB_PORT": "0"}, stdout=written, stderr=written
+        )
+        try:
+            end = time.monotonic() + 90
+            while (
+                '"event": "up"' not in log.read_text() or (found := re.search(r"http://127.0.0.1:\d+", log.read_text())) is None
+            ):
+                assert running.poll() is None, log.read_text()
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.1)
+            pages = {path: httpx.get(found[0] + path).text for path in ("/healthz", "/readyz", "/metrics")}
+        finally:
+            running.terminate()
+            running.wait(60)
+    assert "zirelia_posts" in pages["/metrics"]
+    return pages | {log.name: log.read_text()}
 
 
 def _nothing_secret(stages, bluesky, home, said):
-    """Not in what commands say, not in a file of the home: pictures, receipts, cards, database, logs."""
+    """In nothing that is said, and in no file of the home: pictures, receipts, cards, database."""
     kept = [stage.server.token for stage in stages.values()] + [BUCKET_SECRET]
     kept += [bluesky[1].access, bluesky[1].refresh] if bluesky else []
     kept += re.findall(r"ZIRELIA_TOKEN_KEY=(\S+)", (home / ".env").read_text())
@@ -112,7 +161,7 @@ def _nothing_secret(stages, bluesky, home, said):
     for secret in kept:
         assert len(secret) > 8
         assert not [path.name for path in files if secret.encode() in path.read_bytes()]
-        assert not [one for one in said if secret in one.out + one.err]
+        assert not [name for name, words in said.items() if secret in words]
 
 
 def _read_by_others(mastodon, bluesky, caption):
