@@ -17,8 +17,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH := 2.13.0
 TORCH_INDEX ?=
-# processes that run the tests; each takes one core and about 2 GB
-WORKERS ?= 2
+# processes that run the tests; each takes about 2 GB, and waits a third of its time
+WORKERS ?= 3
 KILLS ?= 500
 FAULTS ?= 300
 
@@ -33,6 +33,8 @@ say = @printf '\n\033[1m── %s\033[0m\n' '$(1)'
 export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
+# tests start hundreds of processes: each would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo face test crash faults pds check lint docs lock clean
 

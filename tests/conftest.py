@@ -8,8 +8,10 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -100,6 +102,38 @@ def _network_off() -> Iterator[None]:
     """Loopback only: a real peer in a test runs on this machine."""
     with connections_outside(allowed=False):
         yield
+
+
+@pytest.fixture(scope="session")
+def _schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database file with the newest schema, made by the real migrations."""
+    from zirelia.store.database import Database
+    from zirelia.store.migrate import migrate
+
+    database = Database(tmp_path_factory.mktemp("schema") / "zirelia.db")
+    migrate(database)
+    database.close()
+    assert database.path is not None
+    return database.path
+
+
+@pytest.fixture(autouse=True)
+def _schema_at_hand(monkeypatch: pytest.MonkeyPatch, _schema: Path) -> None:
+    """A store that is opened in this process on a new file finds the schema there: migrating takes a tenth of a second, and
+    hundreds of tests open one. `store.migrate` itself, and other processes, migrate as ever.
+    """
+    from zirelia.store import sql
+    from zirelia.store.database import Database
+
+    migrate = sql.migrate
+
+    def migrated(database: Database) -> None:
+        if database.path is not None and database.path.stat().st_size == 0:
+            with closing(sqlite3.connect(_schema)) as ready, closing(sqlite3.connect(database.path)) as new:
+                ready.backup(new)
+        migrate(database)
+
+    monkeypatch.setattr(sql, "migrate", migrated)
 
 
 @pytest.fixture

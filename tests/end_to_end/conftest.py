@@ -10,7 +10,6 @@ import io
 import itertools
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -245,16 +244,8 @@ def collins(mira: Subject) -> Subject:
 Turn = Callable[..., tuple[Post, Path]]
 
 
-@pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty database: copying it is faster than migrating for every turn."""
-    home = tmp_path_factory.mktemp("blank")
-    SqlStore(home / "zirelia.db", MediaStore(home / "media")).close()
-    return home / "zirelia.db"
-
-
 @pytest.fixture
-def turn(tmp_path: Path, mira: Subject, blank: Path) -> Turn:
+def turn(tmp_path: Path, mira: Subject) -> Turn:
     """turn(panel, show=..., subject=..., **kit): one post through `produce`, one attempt unless told; the post, and the home
     that it was stored in.
     """
@@ -270,7 +261,6 @@ def turn(tmp_path: Path, mira: Subject, blank: Path) -> Turn:
     ) -> tuple[Post, Path]:
         home = tmp_path / f"home-{next(homes)}"
         media = MediaStore(home / "media")
-        shutil.copy(blank, home / "zirelia.db")
         chat = ScriptedChat({"outfit": "red blazer", "framing": "half body"})
         vocabulary = shot_vocabulary() if subject.persona.kind is Kind.ILLUSTRATED else None
         with SqlStore(home / "zirelia.db", media) as store:
