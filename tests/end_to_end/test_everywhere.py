@@ -5,6 +5,8 @@ command, read back by other clients than ours, and never twice.
 from __future__ import annotations
 
 import importlib.util
+import io
+import json
 import os
 import re
 import secrets
@@ -20,10 +22,12 @@ from pathlib import Path
 import c2pa
 import httpx
 import pytest
+from PIL import Image
 from pydantic import SecretStr
 
 from zirelia.channels.oauth import Found
 from zirelia.domain.connection import Grant, Secrets
+from zirelia.provenance.xmp import MADE_BY_AI
 from zirelia.resources import folder
 from zirelia.store.vault import new_key
 from zirelia.studio import open_studio
@@ -100,7 +104,11 @@ def test_one_command_publishes_everywhere_once(world, zirelia, home):
         assert caption[:20] in str(ours[0]["text"]), name
     assert stages["x"].server.published[0]["ai"] is True
     assert stages["instagram"].server.published[0]["ai"] is True
-    _read_by_others(stages["mastodon"].server, bluesky, caption)
+    pictures = {"folder": (home / "home" / "outbox" / "pub-1-folder.jpg").read_bytes()}
+    pictures |= _read_by_others(stages["mastodon"].server, bluesky, caption)
+    assert len(pictures) == 2 + BLUESKY
+    for picture in pictures.values():
+        _opens_elsewhere(picture, home / "read.jpg")
     verified = zirelia("verify", home / "home" / "outbox" / "pub-1-folder.jpg", "--json")
     assert verified.code == 0, verified
     _nothing_secret(stages, bluesky, home, _everything_said(zirelia, home) | {"verify": verified.out})
@@ -164,13 +172,30 @@ def _nothing_secret(stages, bluesky, home, said):
         assert not [name for name, words in said.items() if secret in words]
 
 
+def _opens_elsewhere(picture, path):
+    """By libraries that know nothing of ours: signed, unchanged, made by AI."""
+    with c2pa.Reader("image/jpeg", io.BytesIO(picture)) as reader:
+        assert reader.get_validation_state() == "Valid"
+        said = json.loads(reader.json())
+    assert MADE_BY_AI in json.dumps(said["manifests"][said["active_manifest"]])
+    with Image.open(io.BytesIO(picture)) as image:
+        assert MADE_BY_AI in image.info["xmp"].decode()
+    if shutil.which("exiftool"):
+        path.write_bytes(picture)
+        told = subprocess.run(["exiftool", "-j", "-G1", path], capture_output=True, text=True, timeout=60, check=True)
+        (tags,) = json.loads(told.stdout)
+        assert tags["XMP-iptcExt:DigitalSourceType"] == MADE_BY_AI
+
+
 def _read_by_others(mastodon, bluesky, caption):
+    """The posts as other clients see them; channel → its picture's bytes."""
     from mastodon import Mastodon
 
     client = Mastodon(access_token=mastodon.token, api_base_url=_accounts().mastodon_peer().url, request_timeout=30)
     (status,) = client.account_statuses(mastodon.account)
     assert caption[:20] in status["content"]
     assert status["media_attachments"][0]["description"]
+    pictures = {"mastodon": httpx.get(status["media_attachments"][0]["url"]).raise_for_status().content}
     if bluesky is not None:
         from atproto import Client
 
@@ -178,11 +203,14 @@ def _read_by_others(mastodon, bluesky, caption):
         reader = Client(base_url=f"{pds.url}/xrpc")
         try:
             found = reader.com.atproto.repo.list_records({"repo": account.did, "collection": "app.bsky.feed.post"})
+            (record,) = found.records
+            (shown,) = record.value.embed.images
+            pictures["bluesky"] = reader.com.atproto.sync.get_blob({"did": account.did, "cid": shown.image.cid.encode()})
         finally:
             reader.request.close()
-        (record,) = found.records
         assert caption[:20] in record.value.text
-        assert record.value.embed.images[0].alt
+        assert shown.alt
+    return pictures
 
 
 @pytest.mark.slow
