@@ -425,13 +425,13 @@ def test_numbers_come_from_the_view_of_the_network(stage, plan):
 
 def test_a_server_without_a_view_tells_nothing(plan):
     accounts.need_pds()
-    with PdsServer() as server:
-        account = server.new_account()
-        channel = BlueskyChannel(Line("bluesky", server.url, token=lambda: account.access), did=account.did)
-        receipt = channel.submit(plan(channel="bluesky"), SENDING)
-        assert channel.measure(receipt) is None
-        heard = channel.mentions("mira", None)
-        assert (heard.mentions, heard.cursor) == ((), None)
+    server = PdsServer.shared()
+    account = server.new_account()
+    channel = BlueskyChannel(Line("bluesky", server.url, token=lambda: account.access), did=account.did)
+    receipt = channel.submit(plan(channel="bluesky"), SENDING)
+    assert channel.measure(receipt) is None
+    heard = channel.mentions("mira", None)
+    assert (heard.mentions, heard.cursor) == ((), None)
 
 
 def _entry(number, *, reason="mention", text="Where is that?", did="did:plc:someone", handle="someone.test"):

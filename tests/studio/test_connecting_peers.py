@@ -31,15 +31,13 @@ KEY = new_key()
 def pds():
     if packages() is None:
         pytest.skip("the Bluesky server is not installed: make pds")
-    with PdsServer() as server:
-        yield server
+    return PdsServer.shared()
 
 
 @pytest.fixture(scope="module")
 def mastodon():
     pytest.importorskip("mastodon_mock")
-    with MastodonPeer() as peer:
-        yield peer
+    return MastodonPeer.shared()
 
 
 @pytest.fixture
