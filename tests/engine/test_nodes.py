@@ -175,13 +175,35 @@ def test_a_signal_ends_it_in_good_order(tmp_path):
         [sys.executable, "-m", "zirelia.cli", "up", "--roles", "clock,work"], env=env, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    for line in process.stderr:
-        if '"event": "up"' in line:
-            break
-    process.send_signal(signal.SIGTERM)
-    rest = process.communicate(timeout=30)[1]
+    try:
+        for line in process.stderr:
+            if '"event": "up"' in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
     assert process.returncode == 0
     assert '"event": "down"' in rest
+
+
+def test_a_signal_is_seen_whatever_the_main_thread_waits_for(tmp_path, node):
+    """The system gives it to another thread; the main one is not woken."""
+    main = threading.get_ident()
+
+    def asks():
+        time.sleep(0.3)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        if not up.stopping.wait(8):
+            signal.pthread_kill(main, signal.SIGTERM)
+
+    with node(tmp_path / "zirelia.db", roles=("clock",)) as up:
+        asking = threading.Thread(target=asks)
+        asking.start()
+        began = time.monotonic()
+        up.wait()
+        asking.join()
+        assert time.monotonic() - began < 5
 
 
 @pytest.mark.slow

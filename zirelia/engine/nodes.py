@@ -45,6 +45,7 @@ SENDERS = 4
 PURGE_AFTER = timedelta(days=14)
 _PLAN_SECONDS = 60
 _SQLITE_BEAT_SECONDS = 5
+_LOOK_SECONDS = 0.25
 _QUEUES_OF = {"work": (WORK, SEND), "gpu": (GPU,)}
 
 
@@ -151,14 +152,17 @@ class Node:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.stopping.set()
+        if not self.stopping.is_set():
+            self.stopping.set()
         self._log("stopping", node=self.id, running=self.durable.running(), seconds=self._settings.engine.stop_s)
         self._stack.close()
         self._log("down", node=self.id, handed_back=self.durable.handed_back)
 
     def wait(self) -> None:
         """Returns at SIGTERM or SIGINT, or when the node was declared gone by others."""
-        self.stopping.wait()
+        # by looking: a signal that comes just before an endless wait, or to another thread, would not be seen until the next one
+        while not self.stopping.is_set():
+            time.sleep(_LOOK_SECONDS)
 
     def _adopt(self) -> None:
         try:
