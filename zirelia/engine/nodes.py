@@ -160,7 +160,7 @@ class Node:
 
     def wait(self) -> None:
         """Returns at SIGTERM or SIGINT, or when the node was declared gone by others."""
-        # by looking: a signal that comes just before an endless wait, or to another thread, would not be seen until the next one
+        # by looking: a signal just before an endless wait, or one that another thread got, would not be seen until the next one
         while not self.stopping.is_set():
             time.sleep(_LOOK_SECONDS)
 
