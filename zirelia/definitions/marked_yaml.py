@@ -24,6 +24,8 @@ LARGEST = 1_000_000
 """Characters; a persona pack has a few thousand."""
 
 _PREFIX = "tag:yaml.org,2002:"
+_MANY = 1_000
+_STAIRS = re.compile(r"(?:[-?:][ \t]+){50}")
 Place = tuple[str | int, ...]
 
 
@@ -33,14 +35,21 @@ class _PlainLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the shape that PyYAML asks for
 
 
-_PlainLoader.add_implicit_resolver(_PREFIX + "bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_PlainLoader.add_implicit_resolver(_PREFIX + "null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_PlainLoader.add_implicit_resolver(_PREFIX + "int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
-_PlainLoader.add_implicit_resolver(
-    _PREFIX + "float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
+class _QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same by libyaml, ten times as fast, where PyYAML was built with it."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the shape that PyYAML asks for
+
+
+for _loader in (_PlainLoader, _QuickLoader):
+    _loader.add_implicit_resolver(_PREFIX + "bool", re.compile(r"^(?:true|false)$"), list("tf"))
+    _loader.add_implicit_resolver(_PREFIX + "null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+    _loader.add_implicit_resolver(_PREFIX + "int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+    _loader.add_implicit_resolver(
+        _PREFIX + "float",
+        re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
+        list("-+.0123456789"),
+    )
 
 _SCALARS = {_PREFIX + kind for kind in ("str", "bool", "null", "int", "float")}
 
@@ -78,8 +87,10 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
 
 def parse(text: str, path: Path) -> Located:
     """The value of one YAML document. Raises DefinitionError with the line of what is wrong."""
+    lines: dict[Place, int] = {}
     try:
-        node = yaml.compose(text, Loader=_PlainLoader)
+        node = _composed(text)
+        return Located(path, None if node is None else _Builder(path, lines).build(node, ()), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
@@ -89,10 +100,21 @@ def parse(text: str, path: Path) -> Located:
         raise DefinitionError("holds a control character", path=path, line=line) from error
     except RecursionError as error:
         raise DefinitionError("is nested too deeply", path=path) from error
-    lines: dict[Place, int] = {}
-    if node is None:
-        return Located(path, None, lines)
-    return Located(path, _Builder(path, lines).build(node, ()), lines)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    loader: Any = _PlainLoader if _may_be_deep(text) else _QuickLoader
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=loader)
+    except yaml.YAMLError:
+        # once more for the words and the place of what is wrong, which are better there
+        node = yaml.compose(text, Loader=_PlainLoader)
+    return node
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether it might nest so deeply that the quick loader, which counts no levels, ends the process."""
+    return text.count("[") + text.count("{") > _MANY or _STAIRS.search(text) is not None
 
 
 class _Builder:
