@@ -32,6 +32,7 @@ from pydantic import SecretStr
 
 from zirelia.errors import ConfigurationError, MissingExtra, ProviderError, ProviderRefused, StoreError
 from zirelia.files import write_atomically
+from zirelia.network.certificates import trusted
 from zirelia.network.failures import call_with_retry, map_http_error, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
@@ -266,7 +267,7 @@ def look(url: str, data: bytes, *, timeout: float) -> None:
     place = urlsplit(url).netloc
     try:
         # not by a client, which logs the address with its signature
-        with httpx.HTTPTransport(trust_env=False) as transport:
+        with httpx.HTTPTransport(verify=trusted(), trust_env=False) as transport:
             asked = httpx.Request("GET", url, extensions={"timeout": httpx.Timeout(timeout).as_dict()})
             response = transport.handle_request(asked)
             try:

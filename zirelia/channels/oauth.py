@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from zirelia.channels.wire import NEVER_LEFT, Unclear, check_secure, without
 from zirelia.domain.connection import Grant
 from zirelia.errors import ConfigurationError, ProviderError, ProviderRefused, RateLimited
+from zirelia.network.certificates import trusted
 from zirelia.network.failures import cleaned, map_http_error, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
@@ -228,7 +229,7 @@ def ask(
             extensions={"timeout": httpx.Timeout(timeout).as_dict()},
         )
         # not by a client, which logs the address: Meta wants tokens in it
-        with httpx.HTTPTransport(trust_env=False) as transport:
+        with httpx.HTTPTransport(verify=trusted(), trust_env=False) as transport:
             response = transport.handle_request(request)
             try:
                 response.read()

@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from zirelia.errors import ConfigurationError, ProviderError, TokenRefused
+from zirelia.network.certificates import trusted
 from zirelia.network.failures import cleaned, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
@@ -144,7 +145,11 @@ def connected(line: Line) -> Iterator[Wire]:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise TokenRefused("the stored token is empty or damaged", provider=line.provider, hint=line.reconnect)
     with httpx.Client(
-        base_url=line.base_url, timeout=httpx.Timeout(line.timeout), trust_env=False, follow_redirects=False
+        base_url=line.base_url,
+        timeout=httpx.Timeout(line.timeout),
+        verify=trusted(),
+        trust_env=False,
+        follow_redirects=False,
     ) as client:
         try:
             yield Wire(line, client, token)

@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zirelia.domain.post import Post
+from zirelia.network.certificates import trusted
 from zirelia.settings.tree import NotifySettings, leaves
 
 TRIES = 3
@@ -170,6 +171,7 @@ class Notifier:
                     content=text.encode(),
                     headers={"Content-Type": "application/json"},
                     timeout=self._settings.timeout_s,
+                    verify=trusted(),
                 ) as answer:
                     status = answer.status_code
             except httpx.HTTPError as error:

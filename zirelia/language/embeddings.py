@@ -21,6 +21,7 @@ from zirelia.errors import ConfigurationError, MissingExtra, ProviderRefused, Zi
 from zirelia.language.deadline import within
 from zirelia.language.wires import is_this_machine
 from zirelia.network import call_with_retry, map_http_error, map_transport_error
+from zirelia.network.certificates import trusted
 from zirelia.ports import BackendFacts
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class OpenAIEmbedder:
 
         spoken = [position for position, text in enumerate(texts) if text.strip()]
         rows: list[list[float]] = []
-        with httpx.Client(timeout=self._timeout, trust_env=not self._local) as client:
+        with httpx.Client(timeout=self._timeout, verify=trusted(), trust_env=not self._local) as client:
             for start in range(0, len(spoken), self._batch):
                 chunk = [texts[position] for position in spoken[start : start + self._batch]]
                 ask = partial(self._call, client, chunk)

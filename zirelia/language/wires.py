@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from zirelia.errors import ConfigurationError, ProviderRefused
 from zirelia.language.schemas import response_format, strict_schema
+from zirelia.network.certificates import trusted
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
@@ -130,7 +131,7 @@ class OpenAIWire:
         from pydantic import SecretStr
 
         # A proxy of the environment must never see what is said to this machine's own servers.
-        client = httpx.Client(timeout=self._timeout, trust_env=not is_this_machine(base_url))
+        client = httpx.Client(timeout=self._timeout, verify=trusted(), trust_env=not is_this_machine(base_url))
         chat = ChatOpenAI(
             model=self._model,
             base_url=base_url,

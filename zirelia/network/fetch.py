@@ -16,6 +16,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from zirelia.errors import ProviderError, ProviderRefused, ProviderTimeout
+from zirelia.network.certificates import trusted
 from zirelia.network.failures import map_http_error, map_transport_error
 from zirelia.network.offline import is_loopback
 
@@ -51,7 +52,7 @@ def fetch_bytes(
     import httpx
 
     deadline = time.monotonic() + timeout
-    with httpx.Client(verify=httpx.create_ssl_context(), trust_env=False, follow_redirects=False) as client:
+    with httpx.Client(verify=trusted(), trust_env=False, follow_redirects=False) as client:
         for _ in range(_REDIRECTS + 1):
             request = _request(client, url, provider, allow_loopback, deadline)
             try:

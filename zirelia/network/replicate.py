@@ -20,6 +20,7 @@ import httpx
 from pydantic import SecretStr
 
 from zirelia.errors import BadAnswer, ConfigurationError, MissingExtra, ProviderRefused, ZireliaError
+from zirelia.network.certificates import trusted
 from zirelia.network.failures import cleaned, map_http_error, map_transport_error
 from zirelia.network.offline import is_loopback_url
 
@@ -79,7 +80,7 @@ class _Plain(httpx.BaseTransport):
     """Turns failures into ProviderError before the client's retrying transport sees them."""
 
     def __init__(self) -> None:
-        self._inner = httpx.HTTPTransport()
+        self._inner = httpx.HTTPTransport(verify=trusted())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from zirelia.network.certificates import trusted
 from zirelia.testing.http_peer import Reply, Request
 from zirelia.testing.peer_process import PeerProcess
 from zirelia.testing.social_peer import Route, SocialPeer, form_of, jpeg_size
@@ -61,7 +62,7 @@ class MastodonServer(SocialPeer):
         self.hides = 0.0
         self.forgets = False
         self.says: dict[str, Any] = {}
-        self._behind = httpx.Client(base_url=peer.url, timeout=30.0, trust_env=False)
+        self._behind = httpx.Client(base_url=peer.url, timeout=30.0, verify=trusted(), trust_env=False)
         self._times: dict[str, datetime] = {}
         self._sizes: dict[str, tuple[int, int] | None] = {}
         self._looked: dict[str, int] = {}

@@ -27,6 +27,7 @@ from typing import Any
 import httpx
 
 from zirelia.errors import ZireliaError
+from zirelia.network.certificates import trusted
 from zirelia.testing.http_peer import Reply, Request
 from zirelia.testing.peer_process import PeerProcess
 from zirelia.testing.social_peer import Route, SocialPeer
@@ -169,7 +170,7 @@ class PdsDoor(SocialPeer):
         self.did, self.handle, self.token = self.account.did, self.account.handle, self.account.access
         self.loses = 0
         self._pds = server
-        self._behind = httpx.Client(base_url=server.url, timeout=60.0, trust_env=False)
+        self._behind = httpx.Client(base_url=server.url, timeout=60.0, verify=trusted(), trust_env=False)
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
