@@ -17,8 +17,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH := 2.13.0
 TORCH_INDEX ?=
-# processes that run the tests; each takes about 2 GB, and waits a third of its time
-WORKERS ?= 3
+# processes that run the tests; each takes one core and about 2 GB
+WORKERS ?= 2
 KILLS ?= 500
 FAULTS ?= 300
 
