@@ -28,6 +28,7 @@ from zirelia.store.sql import SqlStore
 from zirelia.store.vault import Vault, new_key
 from zirelia.studio import SilentWatcher, open_studio
 from zirelia.testing.meta_tokens import MetaServer
+from zirelia.testing.peer_process import free_port
 from zirelia.testing.x_tokens import XAccountServer
 
 NAMES = ("instagram", "threads", "facebook", "x")
@@ -62,19 +63,11 @@ def env(home, key, write_env, monkeypatch):
             f"ZIRELIA_CONNECT_{'X_CLIENT' if server.name == 'x' else server.name.upper() + '_APP'}_SECRET": app[
                 "secret"
             ].get_secret_value(),
-            "ZIRELIA_CONNECT_REDIRECT_URL": f"http://127.0.0.1:{_free_port()}/callback",
+            "ZIRELIA_CONNECT_REDIRECT_URL": f"http://127.0.0.1:{free_port()}/callback",
         }
         write_env(**(names | more))
 
     return write
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def stored(home, key, channel):

@@ -55,8 +55,8 @@ def ports(monkeypatch):
     """Hands out these ports first."""
 
     def first(*given):
-        more, usual = iter(given), peer_process._free_port
-        monkeypatch.setattr(peer_process, "_free_port", lambda: next(more, None) or usual())
+        more, usual = iter(given), peer_process.free_port
+        monkeypatch.setattr(peer_process, "free_port", lambda: next(more, None) or usual())
 
     return first
 

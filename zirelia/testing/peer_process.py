@@ -7,7 +7,7 @@
             return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
 
         def answers(self) -> bool:
-            return httpx.get(f"{self.url}/moto-api/data.json", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/moto-api/data.json", timeout=5.0, trust_env=False).status_code == 200
 
     with Moto() as peer:
         httpx.put(f"{peer.url}/pictures")
@@ -123,7 +123,7 @@ class PeerProcess(ABC):
         for _ in range(_STARTS):
             self.close()
             # another program may take the port before this one does
-            self.port, self._folder = _free_port(), Path(tempfile.mkdtemp(prefix="zirelia-peer-"))
+            self.port, self._folder = free_port(), Path(tempfile.mkdtemp(prefix="zirelia-peer-"))
             self._process = process = self._spawn()
             if self._comes_up(process):
                 return
@@ -178,7 +178,8 @@ class PeerProcess(ABC):
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One of loopback that nobody listens on; another program may take it at any moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

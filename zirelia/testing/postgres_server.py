@@ -16,7 +16,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from zirelia.errors import StoreError
+from zirelia.testing.peer_process import free_port
 
 _STARTS = 3
 _READY_SECONDS = 60.0
@@ -64,7 +64,7 @@ class PostgresServer:
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="zirelia-postgres-"))
         self._as_user: dict[str, Any] = _unprivileged()
         if self._as_user:
@@ -99,7 +99,7 @@ class PostgresServer:
             if self._answers():
                 return
             # another program may have taken the port in the meantime; URLs that were given out are void then
-            self.port = _free_port()
+            self.port = free_port()
         raise StoreError(f"PostgreSQL does not start: {self.log()[-600:]}")
 
     def stop(self) -> None:
@@ -217,13 +217,6 @@ class PostgresServer:
 def name_of(url: str) -> str:
     """The database in a URL that the server gave out."""
     return url.rpartition("/")[2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _unprivileged() -> dict[str, Any]:
