@@ -110,11 +110,11 @@ def _schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from zirelia.store.database import Database
     from zirelia.store.migrate import migrate
 
-    database = Database(tmp_path_factory.mktemp("schema") / "zirelia.db")
+    path = tmp_path_factory.mktemp("schema") / "zirelia.db"
+    database = Database(path)
     migrate(database)
     database.close()
-    assert database.path is not None
-    return database.path
+    return path
 
 
 @pytest.fixture(autouse=True)

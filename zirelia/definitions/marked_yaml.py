@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,13 @@ def parse(text: str, path: Path) -> Located:
 
 
 def _composed(text: str) -> yaml.Node | None:
-    loader: Any = _PlainLoader if _may_be_deep(text) else _QuickLoader
-    try:
-        node: yaml.Node | None = yaml.compose(text, Loader=loader)
-    except yaml.YAMLError:
-        # once more for the words and the place of what is wrong, which are better there
-        node = yaml.compose(text, Loader=_PlainLoader)
+    node: yaml.Node | None
+    if not _may_be_deep(text):
+        with suppress(yaml.YAMLError):
+            node = yaml.compose(text, Loader=_QuickLoader)
+            return node
+    # also for the words and the place of what is wrong, which are better here
+    node = yaml.compose(text, Loader=_PlainLoader)
     return node
 
 
